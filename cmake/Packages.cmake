@@ -1,0 +1,47 @@
+# Every third-party package, found once. The Debian packages that hold them are listed in dependencies.txt.
+
+include_guard()
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(OpenSSL 3.0 REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(Boost 1.74 REQUIRED COMPONENTS program_options)
+find_package(CapnProto REQUIRED)
+find_package(Protobuf REQUIRED)
+
+# Asio is header-only and has no CMake package on Debian 12.
+find_path(ASIO_INCLUDE_DIR asio.hpp REQUIRED)
+add_library(tributary_asio INTERFACE)
+add_library(tributary::asio ALIAS tributary_asio)
+target_compile_definitions(tributary_asio INTERFACE ASIO_STANDALONE ASIO_NO_DEPRECATED ASIO_HAS_CO_AWAIT ASIO_HAS_STD_COROUTINE)
+target_link_libraries(tributary_asio INTERFACE Threads::Threads)
+set_target_properties(tributary_asio PROPERTIES EXPORT_NAME asio)
+
+# ONNX: its headers need these definitions to agree with the library that Debian built.
+find_path(ONNX_INCLUDE_DIR onnx/onnx_pb.h REQUIRED)
+find_library(ONNX_LIBRARY onnx REQUIRED)
+find_library(ONNX_PROTO_LIBRARY onnx_proto REQUIRED)
+add_library(tributary_onnx INTERFACE)
+add_library(tributary::onnx ALIAS tributary_onnx)
+target_compile_definitions(tributary_onnx INTERFACE ONNX_NAMESPACE=onnx ONNX_ML=1)
+target_include_directories(tributary_onnx SYSTEM INTERFACE ${ONNX_INCLUDE_DIR})
+target_link_libraries(tributary_onnx INTERFACE ${ONNX_LIBRARY} ${ONNX_PROTO_LIBRARY} protobuf::libprotobuf)
+set_target_properties(tributary_onnx PROPERTIES EXPORT_NAME onnx)
+
+# LibTorch, as a target whose headers are system headers and whose flags do not leak.
+find_package(Torch REQUIRED)
+add_library(tributary_torch INTERFACE)
+add_library(tributary::torch ALIAS tributary_torch)
+target_include_directories(tributary_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
+target_link_libraries(tributary_torch INTERFACE ${TORCH_LIBRARIES})
+set_target_properties(tributary_torch PROPERTIES EXPORT_NAME torch)
+
+if(TRIBUTARY_BUILD_TESTS)
+  find_package(GTest REQUIRED)
+  include(GoogleTest)
+endif()
+if(TRIBUTARY_BUILD_BENCHMARKS)
+  find_package(benchmark REQUIRED)
+endif()
