@@ -1,0 +1,66 @@
+// common/net/channel.h
+//
+// A Channel carries whole frames between two authenticated peers. It exists only after the handshake has verified the
+// peer (tls.h), so whoever holds a Channel may trust peer(). One Channel belongs to one thread (its io_context's).
+//
+// Life: connect() or accept() -> any number of send() and receive() -> close(), or destruction, which cuts the line.
+#pragma once
+
+#include <asio/awaitable.hpp>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "common/base/bytes.h"
+#include "common/base/clock.h"
+#include "common/net/runtime.h"
+
+namespace tributary::net {
+
+struct PeerIdentity {
+  std::string name;         // from the certificate, never from a message
+  std::string serial;       // of the certificate, hexadecimal
+  std::string address;      // "127.0.0.1:40112", for the log
+};
+
+struct ChannelLimits {
+  // Largest frame payload accepted from the peer, in bytes. A peer that announces more is disconnected before anything
+  // is allocated; memory grows with the bytes that arrive, not with the length announced.
+  std::uint32_t max_payload_bytes = (1u << 20) + 4096;
+  // KeyUpdate messages accepted over the life of a TLS channel.
+  std::uint32_t max_key_updates = 16;
+};
+
+struct Traffic {
+  std::uint64_t bytes_in = 0, bytes_out = 0;  // on the wire: TLS records included, TCP/IP headers not
+};
+
+class Channel {
+ public:
+  virtual ~Channel() = default;
+
+  // Identity proven by the peer's certificate. Constant for the life of the channel.
+  virtual const PeerIdentity& peer() const = 0;
+  virtual Traffic traffic() const = 0;
+
+  // Sends a whole frame (length included, wire::to_frame). The bytes must stay valid until the call ends; they are not
+  // copied. Waits while the peer does not read: this is the back-pressure. Sends are not queued:
+  // REQUIRES: no other send() is pending. Throws Error Disconnected (line lost, deadline passed, closed).
+  virtual asio::awaitable<void> send(ByteSpan frame, TimePoint deadline) = 0;
+
+  // Returns the next frame's payload (8-byte aligned), or nullopt when the peer closed in order.
+  // Throws Error: Disconnected (line lost or deadline passed), Malformed (limits or framing violated). After a throw the
+  // channel is closed. REQUIRES: no other receive() is pending.
+  virtual asio::awaitable<std::optional<Bytes>> receive(TimePoint deadline) = 0;
+
+  // Ends the line at once; pending operations throw Disconnected. Idempotent.
+  virtual void close() = 0;
+};
+
+// Two connected ends in memory, on one io_context, with the same contract; for simulations and tests.
+std::pair<std::unique_ptr<Channel>, std::unique_ptr<Channel>> loopback(Runtime& runtime, PeerIdentity first,
+                                                                       PeerIdentity second, ChannelLimits limits = {});
+
+}  // namespace tributary::net

@@ -1,0 +1,59 @@
+// common/net/runtime.h
+//
+// What a coroutine needs of its surroundings: the io_context, the clock, timers, and a pool for CPU work. The real
+// Runtime runs one network thread and a worker pool; a simulated one steps a ManualClock and runs work in place.
+#pragma once
+
+#include <asio/awaitable.hpp>
+#include <asio/io_context.hpp>
+#include <asio/steady_timer.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "common/base/clock.h"
+
+namespace tributary::net {
+
+class Runtime {
+ public:
+  virtual ~Runtime() = default;
+  virtual asio::io_context& io() = 0;
+  virtual const Clock& clock() const = 0;
+
+  // Waits until `t`. Throws Error Disconnected when the runtime stops.
+  virtual asio::awaitable<void> sleep_until(TimePoint t) = 0;
+
+  // Runs `work` on the worker pool and resumes on the network thread. An exception of `work` is thrown to the caller.
+  // `work` must not touch what the network thread owns.
+  virtual asio::awaitable<void> on_worker(std::function<void()> work) = 0;
+
+  // Calls `action` on the network thread at `t` unless the handle is destroyed before: for deadlines. The handle belongs
+  // to the network thread.
+  class Timer {
+   public:
+    virtual ~Timer() = default;
+  };
+  virtual std::unique_ptr<Timer> at(TimePoint t, std::function<void()> action) = 0;
+};
+
+// Real time, `workers` worker threads; the caller runs io().run().
+std::unique_ptr<Runtime> make_runtime(const Clock& clock, unsigned workers);
+
+// Owns spawned coroutines: every one ends before close() completes. Lives on the network thread.
+class Gate {
+ public:
+  explicit Gate(asio::io_context& io) : io_(io), drained_(io, asio::steady_timer::time_point::max()) {}
+  // Starts a coroutine. It must not throw: a leak of an exception is logged and counted as a bug of ours.
+  void spawn(std::string_view name, asio::awaitable<void> coroutine);
+  std::size_t running() const { return running_; }
+  // Completes when none runs. Callers first make them end (close channels, cancel timers).
+  asio::awaitable<void> close();
+
+ private:
+  asio::io_context& io_;
+  asio::steady_timer drained_;
+  std::size_t running_ = 0;
+};
+
+}  // namespace tributary::net
