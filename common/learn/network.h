@@ -38,8 +38,8 @@ struct Batch {
 
 struct BatchResult {
   double loss = 0;            // mean over the batch
-  std::uint32_t correct = 0;  // CrossEntropy: argmax equals label; BinaryCrossEntropy: (logit > 0) equals (label > 0.5),
-                              // all k; MeanSquaredError: 0
+  std::uint32_t correct = 0;  // CrossEntropy: argmax equals label; BinaryCrossEntropy: (logit > 0) equals (label >
+                              // 0.5), all k; MeanSquaredError: 0
 };
 
 class Network {

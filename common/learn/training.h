@@ -37,10 +37,10 @@ void check(const TrainingPlan& plan);
 struct TrainingResult {
   std::uint64_t examples = 0;  // examples seen, with repetition
   std::uint32_t steps = 0;
-  double loss = 0;             // mean over the examples seen, each before its step
-  double accuracy = 0;         // the same, for class labels
+  double loss = 0;      // mean over the examples seen, each before its step
+  double accuracy = 0;  // the same, for class labels
   double seconds = 0;
-  bool finite = true;          // false: the loss or the parameters became inf or nan; training stopped there
+  bool finite = true;  // false: the loss or the parameters became inf or nan; training stopped there
 };
 
 // Trains `parameters` in place on `examples`, shuffled each pass by `random`. `stop`, when given, is asked before each

@@ -1,0 +1,16 @@
+// common/learn/eager.h
+//
+// The executor that runs every operator: one LibTorch call after the other, gradients by autograd. Other executors,
+// made for the shapes of some models, stand beside it behind Network::compile() and must agree with it.
+#pragma once
+
+#include <memory>
+
+#include "common/learn/network.h"
+
+namespace tributary::learn {
+
+// Throws Unsupported or Malformed as Network::compile() does.
+std::unique_ptr<Network> compile_eager(const model::Graph& graph);
+
+}  // namespace tributary::learn

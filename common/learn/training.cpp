@@ -1,0 +1,149 @@
+#include "common/learn/training.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "common/base/error.h"
+#include "common/learn/sgd.h"
+
+namespace tributary::learn {
+
+namespace {
+
+void check_range(double value, double low, double high, std::string_view key, std::string_view allowed) {
+  if (!(value >= low && value <= high))
+    fail(Error::Kind::Malformed,
+         std::string(key) + " = " + std::to_string(value) + ": must be " + std::string(allowed));
+}
+
+// Rows of a data set, read batch by batch into buffers that are kept.
+class BatchReader {
+ public:
+  explicit BatchReader(const data::View& examples) : dataset_(*examples.dataset) {}
+
+  Batch read(std::span<const std::uint32_t> indices) {
+    features_.resize(indices.size() * dataset_.feature_size());
+    labels_.resize(indices.size() * dataset_.label_size());
+    dataset_.read(indices, features_, labels_);
+    return {features_, labels_, indices.size()};
+  }
+
+ private:
+  const data::Dataset& dataset_;
+  std::vector<float> features_, labels_;
+};
+
+// Indices of the view in a new order for each pass, cut into batches.
+class BatchOrder {
+ public:
+  BatchOrder(const data::View& examples, const TrainingPlan& plan, RandomStream& random)
+      : examples_(examples), random_(random) {
+    const auto total = std::ceil(plan.epochs * static_cast<double>(examples.size()) - 1e-6);
+    remaining_ = static_cast<std::uint64_t>(std::max(total, 0.0));
+    batch_ = plan.batch_size == 0 ? examples.size() : plan.batch_size;
+  }
+
+  // Empty when the plan's passes are over.
+  std::span<const std::uint32_t> next() {
+    if (remaining_ == 0) return {};
+    if (at_ == pass_.size()) start_pass();
+    const auto count = std::min<std::uint64_t>({batch_, pass_.size() - at_, remaining_});
+    const auto batch = std::span(pass_).subspan(at_, count);
+    at_ += count;
+    remaining_ -= count;
+    return batch;
+  }
+
+ private:
+  void start_pass() {
+    pass_ = random_.permutation(examples_.size());
+    for (auto& index : pass_) index = examples_.indices[index];
+    at_ = 0;
+  }
+
+  const data::View& examples_;
+  RandomStream& random_;
+  std::vector<std::uint32_t> pass_;
+  std::size_t at_ = 0;
+  std::uint64_t remaining_ = 0;
+  std::uint64_t batch_ = 1;
+};
+
+SgdRule rule_of(const TrainingPlan& plan, std::uint64_t round) {
+  return {plan.learning_rate * std::pow(plan.learning_rate_decay, static_cast<double>(round)), plan.momentum,
+          plan.weight_decay, plan.proximal_mu, plan.clip_norm};
+}
+
+// Sums over batches, and their means.
+struct Tally {
+  double loss = 0;
+  std::uint64_t correct = 0;
+  std::uint64_t examples = 0;
+
+  void add(const BatchResult& result, std::size_t count) {
+    loss += result.loss * static_cast<double>(count);
+    correct += result.correct;
+    examples += count;
+  }
+  double mean_loss() const { return examples == 0 ? 0 : loss / static_cast<double>(examples); }
+  double accuracy() const { return examples == 0 ? 0 : static_cast<double>(correct) / static_cast<double>(examples); }
+};
+
+}  // namespace
+
+void check(const TrainingPlan& plan) {
+  constexpr double kMany = 1e6;
+  check_range(plan.learning_rate, 0, kMany, "training.learning_rate", "at least 0");
+  check_range(plan.learning_rate_decay, 1e-6, 1, "training.learning_rate_decay", "above 0 and at most 1");
+  check_range(plan.momentum, 0, 0.999999, "training.momentum", "at least 0 and below 1");
+  check_range(plan.weight_decay, 0, kMany, "training.weight_decay", "at least 0");
+  check_range(plan.clip_norm, 0, 1e30, "training.clip_norm", "at least 0");
+  check_range(plan.proximal_mu, 0, kMany, "training.proximal_mu", "at least 0");
+  check_range(plan.epochs, 1e-9, kMany, "training.epochs", "above 0 and at most 1000000");
+  check_range(plan.max_seconds, 0, 1e9, "training.max_seconds", "at least 0");
+}
+
+TrainingResult train(Network& network, model::ParameterSet& parameters, const data::View& examples,
+                     const TrainingPlan& plan, std::uint64_t round, RandomStream& random, const Clock& clock,
+                     const std::function<bool()>& stop) {
+  check(plan);
+  const TimePoint start = clock.now();
+  BatchReader reader(examples);
+  BatchOrder order(examples, plan, random);
+  Sgd sgd(parameters, rule_of(plan, round));
+  std::vector<float> gradient(parameters.layout().size());
+  TrainingResult result;
+  Tally tally;
+  const auto out_of_time = [&] { return plan.max_seconds > 0 && seconds(clock.now() - start) >= plan.max_seconds; };
+  while (result.finite && (plan.max_steps == 0 || result.steps < plan.max_steps) && !out_of_time()) {
+    if (stop && stop()) break;
+    const auto indices = order.next();
+    if (indices.empty()) break;
+    const BatchResult step = network.gradient(parameters, reader.read(indices), plan.loss, random, gradient);
+    tally.add(step, indices.size());
+    result.finite = std::isfinite(step.loss) && sgd.step(parameters.values(), gradient);
+    ++result.steps;
+  }
+  result.examples = tally.examples;
+  result.loss = tally.mean_loss();
+  result.accuracy = tally.accuracy();
+  result.seconds = seconds(clock.now() - start);
+  return result;
+}
+
+Evaluation evaluate(Network& network, const model::ParameterSet& parameters, const data::View& examples, Loss loss,
+                    const Clock& clock, std::uint32_t batch_size) {
+  TRIBUTARY_CHECK(batch_size > 0);
+  const TimePoint start = clock.now();
+  BatchReader reader(examples);
+  Tally tally;
+  const std::span indices(examples.indices);
+  for (std::size_t at = 0; at < indices.size(); at += batch_size) {
+    const auto batch = indices.subspan(at, std::min<std::size_t>(batch_size, indices.size() - at));
+    tally.add(network.evaluate(parameters, reader.read(batch), loss), batch.size());
+  }
+  return {tally.mean_loss(), tally.accuracy(), tally.examples, seconds(clock.now() - start)};
+}
+
+}  // namespace tributary::learn
