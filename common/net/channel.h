@@ -3,15 +3,17 @@
 // A Channel carries whole frames between two authenticated peers. It exists only after the handshake has verified the
 // peer (tls.h), so whoever holds a Channel may trust peer(). One Channel belongs to one thread (its io_context's).
 //
-// Life: connect() or accept() -> any number of send() and receive() -> close(), or destruction, which cuts the line.
+// Life: connect() or accept() -> any number of send() and receive() -> finish() or close(), or destruction, which cuts
+// the line. A pending operation survives the destruction of its Channel: it ends with Disconnected.
 #pragma once
 
-#include <asio/awaitable.hpp>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
+
+#include <asio/awaitable.hpp>
 
 #include "common/base/bytes.h"
 #include "common/base/clock.h"
@@ -20,16 +22,16 @@
 namespace tributary::net {
 
 struct PeerIdentity {
-  std::string name;         // from the certificate, never from a message
-  std::string serial;       // of the certificate, hexadecimal
-  std::string address;      // "127.0.0.1:40112", for the log
+  std::string name;     // from the certificate, never from a message
+  std::string serial;   // of the certificate, hexadecimal
+  std::string address;  // "127.0.0.1:40112", for the log
 };
 
 struct ChannelLimits {
   // Largest frame payload accepted from the peer, in bytes. A peer that announces more is disconnected before anything
   // is allocated; memory grows with the bytes that arrive, not with the length announced.
   std::uint32_t max_payload_bytes = (1u << 20) + 4096;
-  // KeyUpdate messages accepted over the life of a TLS channel.
+  // KeyUpdate and other handshake messages accepted after the handshake, over the life of a TLS channel.
   std::uint32_t max_key_updates = 16;
 };
 
@@ -47,19 +49,28 @@ class Channel {
 
   // Sends a whole frame (length included, wire::to_frame). The bytes must stay valid until the call ends; they are not
   // copied. Waits while the peer does not read: this is the back-pressure. Sends are not queued:
-  // REQUIRES: no other send() is pending. Throws Error Disconnected (line lost, deadline passed, closed).
+  // REQUIRES: no other send() is pending. Throws Error Disconnected (line lost, deadline passed, closed). After a throw
+  // the channel is closed.
   virtual asio::awaitable<void> send(ByteSpan frame, TimePoint deadline) = 0;
 
   // Returns the next frame's payload (8-byte aligned), or nullopt when the peer closed in order.
-  // Throws Error: Disconnected (line lost or deadline passed), Malformed (limits or framing violated). After a throw the
-  // channel is closed. REQUIRES: no other receive() is pending.
+  // Throws Error: Disconnected (line lost or deadline passed), Malformed (limits or framing violated). After a throw
+  // the channel is closed. REQUIRES: no other receive() is pending.
   virtual asio::awaitable<std::optional<Bytes>> receive(TimePoint deadline) = 0;
 
-  // Ends the line at once; pending operations throw Disconnected. Idempotent.
+  // Ends the line at once; pending operations throw Disconnected. Idempotent. When no send() was under way the peer
+  // sees an orderly end after the frames sent before, unless it was still sending itself: then those frames may be
+  // lost.
   virtual void close() = 0;
+
+  // The patient close(), for after a Goodbye: ends the own direction, throws away what still arrives until the peer
+  // ends its direction too or the deadline passes, then closes. So the last frame reaches even a peer that is in the
+  // middle of an upload. Does not throw. REQUIRES: no send() or receive() is pending.
+  virtual asio::awaitable<void> finish(TimePoint deadline);
 };
 
-// Two connected ends in memory, on one io_context, with the same contract; for simulations and tests.
+// Two connected ends in memory, on one io_context, with the same contract; for simulations and tests. first and second
+// are who the ends *are*: the first end's peer() is `second`. Each direction holds at most 256 KiB on its way.
 std::pair<std::unique_ptr<Channel>, std::unique_ptr<Channel>> loopback(Runtime& runtime, PeerIdentity first,
                                                                        PeerIdentity second, ChannelLimits limits = {});
 

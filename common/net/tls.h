@@ -4,15 +4,20 @@
 // connect() and accept() are the only ways to a TLS Channel and both verify the other side; nothing turns that off.
 // OpenSSL is driven directly on the non-blocking socket under Asio's readiness: no buffering stream in between.
 // Everything here belongs to the network thread, except that credentials are immutable and may be shared.
+//
+// In TLS 1.3 a client has finished its handshake before the server has seen its certificate. So the server answers the
+// handshake with one frame, the admission: a byte 0 (come in), or a byte 1 and the reason why not. connect() returns
+// only after the byte 0; whatever the server has against the participant is thrown by connect(), in words.
 #pragma once
 
-#include <asio/awaitable.hpp>
-#include <asio/ip/tcp.hpp>
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
-#include "common/base/files.h"
+#include <asio/awaitable.hpp>
+#include <asio/ip/tcp.hpp>
+
 #include "common/net/channel.h"
 #include "common/net/runtime.h"
 
@@ -29,24 +34,30 @@ class Credentials {
   virtual ~Credentials() = default;
   // Name in the certificate (subject CN = DNS SAN).
   virtual const std::string& name() const = 0;
+  // Serial number of the certificate, hexadecimal.
+  virtual const std::string& serial() const = 0;
 
  protected:
   Credentials() = default;
 };
 
-// Asked with the verified certificate's name and serial before the handshake counts as done. Returns an empty text to let
-// the peer in, or the reason ("revoked", "not enrolled") that both sides then see.
+// Asked with the verified certificate's name and serial before the handshake counts as done. Returns an empty text to
+// let the peer in, or the reason ("revoked", "not enrolled") that both sides then see.
 using Admission = std::function<std::string(const PeerIdentity&)>;
 
 // Client side: connects to host:port and verifies that the server's certificate was issued by the authority, has the
-// server role and the name `expected`. Throws Disconnected (no connection, deadline), Refused (either side refused the other,
-// with why: expired, wrong authority, wrong role, wrong name, revoked or not enrolled as told by the server's alert).
+// server role and the name `expected`. Throws Disconnected (no connection, deadline; a name that the resolver is still
+// looking up can outlast the deadline), Refused (either side refused the other, with why: expired, wrong authority,
+// wrong role, wrong name, revoked or not enrolled as told by the server), Malformed (what answers there is not a
+// coordinator).
 asio::awaitable<std::unique_ptr<Channel>> connect(Runtime& runtime, std::string host, std::uint16_t port,
                                                   std::shared_ptr<const Credentials> credentials, std::string expected,
                                                   ChannelLimits limits, TimePoint deadline);
 
 // Server side: completes the handshake on an accepted socket: certificate issued by the authority, participant role,
-// admitted. Throws as connect(); a participant that is not admitted gets a TLS alert (certificate_revoked, access_denied).
+// admitted. Throws as connect(). A certificate that fails gets a TLS alert, a participant that is not admitted the
+// reason; both are given up to a second to take it before the line is cut and the error thrown. Until the first byte
+// arrives a connection costs no TLS memory.
 asio::awaitable<std::unique_ptr<Channel>> accept(Runtime& runtime, asio::ip::tcp::socket socket,
                                                  std::shared_ptr<const Credentials> credentials, Admission admission,
                                                  ChannelLimits limits, TimePoint deadline);

@@ -5,7 +5,7 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
+#include <optional>
 #include <vector>
 
 #include "common/base/bytes.h"
@@ -14,28 +14,49 @@
 namespace tributary::wire {
 
 struct WireLimits {
-  std::size_t max_text_bytes = 1024;      // each text
-  std::size_t max_list_entries = 64;      // each list
+  std::size_t max_text_bytes = 1024;  // each text
+  std::size_t max_list_entries = 64;  // each list
   std::uint64_t max_chunk_bytes = kMaxChunkBytes;
 };
 
-// A whole frame, length included, ready for Channel::send.
+// A whole frame, length included, ready for Channel::send. Texts are made fit to send (text_rules.h): control
+// characters and bytes that are not UTF-8 become '?' or a space, and what exceeds 1024 bytes is cut, so that an error's
+// words can be a reason. REQUIRES: Data of at most kMaxChunkBytes.
 Bytes to_frame(const Message& message);
 
+// to_frame(Data{offset, bytes}), copying the bytes once.
+Bytes data_frame(std::uint64_t offset, ByteSpan bytes);
+
 // The message in a frame's payload (without the length). The payload must be 8-byte aligned, as a fresh Bytes is.
-// Throws Malformed: not a message, unknown kind, text or list over a limit, enum or number out of range (nan, negative
-// seconds), nesting or traversal beyond what a message needs.
+// Throws Malformed: not a message, unknown kind, text or list over a limit, text with control characters, digest of a
+// wrong length, number out of range (nan, negative seconds), empty or oversize Data, nesting or traversal beyond what a
+// message needs, bytes behind the message.
 Message from_payload(ByteSpan payload, const WireLimits& limits = {});
 
-// A blob cut into ready Data frames, made once and shared by every session that sends it.
+// A Data message whose bytes still lie in the payload.
+struct DataView {
+  std::uint64_t offset = 0;
+  ByteSpan bytes;
+};
+
+// The payload's Data without copying its bytes, or nullopt when it holds another kind of message (then ask
+// from_payload). For the paths that move blobs. Alignment and errors as from_payload.
+std::optional<DataView> view_data(ByteSpan payload, const WireLimits& limits = {});
+
+// A blob cut into ready Data frames, made once and shared by every session that sends it. Immutable; the frames lie
+// one after the other, so neighbours may be sent as one span: frames(i, count).
 class FramedBlob {
  public:
+  // REQUIRES: 1 <= chunk_bytes <= kMaxChunkBytes.
   explicit FramedBlob(ByteSpan blob, std::uint32_t chunk_bytes = kMaxChunkBytes);
   std::uint64_t blob_bytes() const { return blob_bytes_; }
   std::uint32_t chunk_bytes() const { return chunk_bytes_; }
   std::size_t chunks() const { return starts_.size() - 1; }
   // The frame of chunk `i`: blob bytes [i * chunk_bytes, ...).
-  ByteSpan frame(std::size_t i) const { return ByteSpan(frames_).subspan(starts_[i], starts_[i + 1] - starts_[i]); }
+  ByteSpan frame(std::size_t i) const { return frames(i, 1); }
+  ByteSpan frames(std::size_t i, std::size_t count) const {
+    return ByteSpan(frames_).subspan(starts_[i], starts_[i + count] - starts_[i]);
+  }
 
  private:
   Bytes frames_;

@@ -29,16 +29,16 @@ inline constexpr std::uint32_t kMaxChunkBytes = 1u << 20;
 
 struct Hello {
   std::uint32_t protocol = kProtocolVersion;
-  std::string software;                 // "tributary 0.1.0"
-  std::vector<std::string> encodings;   // update encodings that the participant can write
-  std::vector<Digest> held;             // blobs that it still holds (model, edge copies), newest first, at most 8
-  std::uint64_t examples = 0;           // how many it has now; a hint, 0 = unknown
+  std::string software;                // "tributary 0.1.0"
+  std::vector<std::string> encodings;  // update encodings that the participant can write
+  std::vector<Digest> held;            // blobs that it still holds (model, edge copies), newest first, at most 8
+  std::uint64_t examples = 0;          // how many it has now; a hint, 0 = unknown
 };
 
 struct Welcome {
-  std::string federation;               // for the log
-  std::string run;                      // name of this run: 32 hexadecimal characters
-  double ping_seconds = 20;             // send a Ping when silent for so long
+  std::string federation;    // for the log
+  std::string run;           // name of this run: 32 hexadecimal characters
+  double ping_seconds = 20;  // send a Ping when silent for so long
 };
 
 // What the participant is asked to do with the model. Mirrors learn::TrainingPlan; numbers re-checked on arrival.
@@ -51,19 +51,19 @@ struct Plan {
 
 struct Offer {
   std::uint64_t round = 0;
-  Digest model;                         // blob: the ONNX graph
+  Digest model;  // blob: the ONNX graph
   std::uint64_t model_bytes = 0;
-  Digest edge;                          // blob: the edge copy
+  Digest edge;  // blob: the edge copy
   std::uint64_t edge_bytes = 0;
-  std::string encoding;                 // the update encoding asked for
-  std::uint64_t seed = 0;               // of the run; streams are keyed by (seed, purpose, round, participant)
-  double deadline_seconds = 0;          // from now
+  std::string encoding;         // the update encoding asked for
+  std::uint64_t seed = 0;       // of the run; streams are keyed by (seed, purpose, round, participant)
+  double deadline_seconds = 0;  // from now
   Plan plan;
 };
 
 struct Decline {
   std::uint64_t round = 0;
-  std::string reason;                   // "no examples", ...
+  std::string reason;  // "no examples", ...
 };
 
 // Asks for a blob from `offset` on; answered by Data up to the blob's end.
@@ -81,20 +81,20 @@ struct Data {
 // Announces an update; its bytes follow in Data from offset 0.
 struct Update {
   std::uint64_t round = 0;
-  Digest edge;                          // the edge copy it was trained from
-  Digest blob;                          // SHA-256 of the encoded update
+  Digest edge;  // the edge copy it was trained from
+  Digest blob;  // SHA-256 of the encoded update
   std::uint64_t blob_bytes = 0;
-  std::string encoding;                 // the encoding used (may fall back from the one asked)
-  std::uint64_t examples = 0;           // training examples seen, without repetition: the client weight
+  std::string encoding;        // the encoding used (may fall back from the one asked)
+  std::uint64_t examples = 0;  // training examples seen, without repetition: the client weight
   double train_loss = 0, train_accuracy = 0;
   double train_seconds = 0, decode_seconds = 0, encode_seconds = 0;
-  std::uint64_t peak_rss_bytes = 0;     // of the participant's process
+  std::uint64_t peak_rss_bytes = 0;  // of the participant's process
 };
 
 struct Verdict {
   std::uint64_t round = 0;
   bool accepted = false;
-  std::string reason;                   // empty when accepted
+  std::string reason;  // empty when accepted
 };
 
 struct RoundClosed {
@@ -107,17 +107,21 @@ struct Wait {
   std::string reason;
 };
 
-struct Ping { std::uint64_t number = 0; };
-struct Pong { std::uint64_t number = 0; };
+struct Ping {
+  std::uint64_t number = 0;
+};
+struct Pong {
+  std::uint64_t number = 0;
+};
 
 // Last message of a session; the sender closes after it.
 struct Goodbye {
   std::string reason;
-  double retry_seconds = 0;             // 0 = do not come back
+  double retry_seconds = 0;  // 0 = do not come back
 };
 
-using Message = std::variant<Hello, Welcome, Offer, Decline, Fetch, Data, Update, Verdict, RoundClosed, Wait, Ping, Pong,
-                             Goodbye>;
+using Message =
+    std::variant<Hello, Welcome, Offer, Decline, Fetch, Data, Update, Verdict, RoundClosed, Wait, Ping, Pong, Goodbye>;
 
 // "Hello", "Offer", ...
 std::string_view name_of(const Message& message);

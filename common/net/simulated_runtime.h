@@ -1,0 +1,57 @@
+// common/net/simulated_runtime.h
+//
+// A Runtime in simulated time: handlers run until none is ready, then the clock jumps to the next timer. Work for the
+// pool runs in place. Everything happens on the calling thread and in an order that depends on nothing outside, so a
+// federation over loopback channels replays exactly. Sockets do not belong here: their readiness comes from outside.
+//
+// Life: make it, spawn coroutines (Gate), run() or run_until(); again as often as wanted.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <utility>
+
+#include "common/net/runtime.h"
+
+namespace tributary::net {
+
+class SimulatedRuntime final : public Runtime {
+ public:
+  // The clock is moved by this object only, and outlives it.
+  explicit SimulatedRuntime(ManualClock& clock);
+  ~SimulatedRuntime() override;
+
+  asio::io_context& io() override { return *io_; }
+  const Clock& clock() const override { return clock_; }
+  asio::awaitable<void> sleep_until(TimePoint t) override;
+  asio::awaitable<void> on_worker(std::function<void()> work) override;
+  // Timers of the same instant fire in the order in which they were set, each after the handlers that the one before
+  // made ready.
+  std::unique_ptr<Timer> at(TimePoint t, std::function<void()> action) override;
+
+  // Runs until no handler is ready and no timer is set: nothing can happen any more.
+  void run();
+  // Runs until `done` is true, asked whenever no handler is ready. Returns false when nothing can happen any more and
+  // it is still false.
+  bool run_until(const std::function<bool()>& done);
+  // Runs everything that happens up to and including `t`, then sets the clock to `t`.
+  void run_to(TimePoint t);
+
+  std::size_t timers() const { return timers_->size(); }
+
+ private:
+  using Timers = std::map<std::pair<TimePoint, std::uint64_t>, std::function<void()>>;
+  class Handle;
+
+  void settle();
+  void fire_next();
+
+  ManualClock& clock_;
+  std::shared_ptr<Timers> timers_;  // handles may outlive the runtime
+  std::uint64_t next_id_ = 0;
+  std::unique_ptr<asio::io_context> io_;
+};
+
+}  // namespace tributary::net
