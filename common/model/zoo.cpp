@@ -1,0 +1,150 @@
+#include "common/model/zoo.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "common/base/error.h"
+#include "common/base/random.h"
+#include "common/base/text.h"
+
+namespace tributary::model {
+
+namespace {
+
+// Adds layers one after the other; `value_` is the output of the last.
+class Builder {
+ public:
+  Builder(std::string name, std::vector<std::int64_t> example_shape, std::uint64_t seed)
+      : random_(seed, "initial weights") {
+    graph_.name = std::move(name);
+    example_shape.insert(example_shape.begin(), -1);
+    graph_.inputs.push_back({"x", DType::Float32, std::move(example_shape)});
+  }
+
+  void dense(const std::string& name, std::int64_t in, std::int64_t out) {
+    parameter(name + ".weight", {out, in}, in);
+    parameter(name + ".bias", {out}, in);
+    add("Gemm", name, {value_, name + ".weight", name + ".bias"}, {{"transB", std::int64_t{1}}});
+  }
+  void conv(const std::string& name, std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t pad) {
+    parameter(name + ".weight", {out, in, kernel, kernel}, in * kernel * kernel);
+    parameter(name + ".bias", {out}, in * kernel * kernel);
+    add("Conv", name, {value_, name + ".weight", name + ".bias"},
+        {{"kernel_shape", std::vector<std::int64_t>{kernel, kernel}},
+         {"pads", std::vector<std::int64_t>{pad, pad, pad, pad}},
+         {"strides", std::vector<std::int64_t>{1, 1}}});
+  }
+  void relu(const std::string& name) { add("Relu", name, {value_}, {}); }
+  void halve(const std::string& name) {
+    add("MaxPool", name, {value_},
+        {{"kernel_shape", std::vector<std::int64_t>{2, 2}}, {"strides", std::vector<std::int64_t>{2, 2}}});
+  }
+  void flatten(const std::string& name) { add("Flatten", name, {value_}, {{"axis", std::int64_t{1}}}); }
+
+  Graph finish(std::int64_t outputs) {
+    graph_.nodes.back().outputs = {"logits"};
+    graph_.outputs.push_back({"logits", DType::Float32, {-1, outputs}});
+    return std::move(graph_);
+  }
+
+ private:
+  void parameter(const std::string& name, std::vector<std::int64_t> shape, std::int64_t fan_in) {
+    Tensor tensor{DType::Float32, std::move(shape), {}};
+    const double bound = 1.0 / std::sqrt(static_cast<double>(fan_in));
+    std::vector<float> values(tensor.elements());
+    for (float& value : values) value = static_cast<float>((2 * random_.uniform() - 1) * bound);
+    const ByteSpan raw = std::as_bytes(std::span(values));
+    tensor.data.assign(raw.begin(), raw.end());
+    graph_.initializers.emplace(name, std::move(tensor));
+  }
+  void add(const std::string& op, const std::string& name, std::vector<std::string> inputs,
+           std::map<std::string, Attribute> attributes) {
+    value_ = name + ".out";
+    graph_.nodes.push_back({name, op, std::move(inputs), {value_}, std::move(attributes)});
+  }
+
+  Graph graph_;
+  RandomStream random_;
+  std::string value_ = "x";
+};
+
+Graph dense_chain(const std::string& name, const std::vector<std::int64_t>& sizes, std::uint64_t seed) {
+  Builder builder(name, {sizes.front()}, seed);
+  for (std::size_t i = 1; i < sizes.size(); ++i) {
+    builder.dense("fc" + std::to_string(i), sizes[i - 1], sizes[i]);
+    if (i + 1 < sizes.size()) builder.relu("relu" + std::to_string(i));
+  }
+  return builder.finish(sizes.back());
+}
+
+// Two convolutions with pooling, then two dense layers, on 28x28x1.
+Graph convolutional(const std::string& name, std::int64_t first, std::int64_t second, std::int64_t pad,
+                    std::int64_t side, std::int64_t hidden, bool relu_after_conv, std::uint64_t seed) {
+  Builder builder(name, {1, 28, 28}, seed);
+  builder.conv("conv1", 1, first, 5, pad);
+  if (relu_after_conv) builder.relu("relu1");
+  builder.halve("pool1");
+  builder.conv("conv2", first, second, 5, pad);
+  if (relu_after_conv) builder.relu("relu2");
+  builder.halve("pool2");
+  builder.flatten("flatten");
+  builder.dense("fc1", second * side * side, hidden);
+  builder.relu("relu3");
+  builder.dense("fc2", hidden, 10);
+  return builder.finish(10);
+}
+
+std::vector<std::int64_t> parse_sizes(std::string_view specification, std::string_view sizes) {
+  constexpr std::int64_t kWidest = 1 << 20;
+  std::vector<std::int64_t> parsed;
+  for (const std::string_view part : split(sizes, '-')) {
+    const auto size = parse_int(part);
+    if (!size || *size < 1 || *size > kWidest) {
+      fail(Error::Kind::Malformed, "model '" + std::string(specification) + "': '" + std::string(part) +
+                                       "' is no layer size from 1 to 1048576; write for example mlp:784-100-10");
+    }
+    parsed.push_back(*size);
+  }
+  if (parsed.size() < 2) {
+    fail(Error::Kind::Malformed,
+         "model '" + std::string(specification) + "' needs an input and an output size, as in mlp:784-100-10");
+  }
+  return parsed;
+}
+
+}  // namespace
+
+std::vector<std::string> zoo_names() {
+  return {"linear", "2nn", "cnn", "lenet", "mlp:IN-H1-...-OUT"};
+}
+
+Graph make_zoo_model(std::string_view specification, std::uint64_t seed) {
+  const std::size_t colon = specification.find(':');
+  const std::string kind(specification.substr(0, colon));
+  const bool sized = colon != std::string_view::npos;
+  if (kind == "mlp" || (kind == "linear" && sized)) {
+    const auto sizes = parse_sizes(specification, sized ? specification.substr(colon + 1) : "");
+    if (kind == "linear" && sizes.size() != 2) {
+      fail(Error::Kind::Malformed,
+           "model '" + std::string(specification) + "': linear takes IN-OUT, as in linear:784-10");
+    }
+    return dense_chain(std::string(specification), sizes, seed);
+  }
+  if (!sized && kind == "linear") return dense_chain("linear", {784, 10}, seed);
+  if (!sized && kind == "2nn") return dense_chain("2nn", {784, 200, 200, 10}, seed);
+  if (!sized && kind == "cnn") return convolutional("cnn", 32, 64, 2, 7, 512, true, seed);
+  if (!sized && kind == "lenet") return convolutional("lenet", 20, 50, 0, 4, 500, false, seed);
+  const std::vector<std::string> known{"linear", "2nn", "cnn", "lenet", "mlp"};
+  const auto meant = nearest(kind, known);
+  fail(Error::Kind::Malformed, "unknown model '" + std::string(specification) + "'" +
+                                   (meant ? "; did you mean '" + *meant + "'?"
+                                          : "; known: linear, 2nn, cnn, lenet, mlp:IN-...-OUT, or a .onnx file"));
+}
+
+Graph load_or_make(std::string_view model, std::uint64_t seed, const GraphLimits& limits) {
+  const Path path{std::string(model)};
+  if (model.ends_with(".onnx") || RealFiles().exists(path)) return Graph::load(path, limits);
+  return make_zoo_model(model, seed);
+}
+
+}  // namespace tributary::model
