@@ -316,8 +316,8 @@ void enroll(const Path& folder, const std::string& name, const Path& bundle, con
   enroll_all(folder, {{name, bundle}}, clock, options);
 }
 
-void enroll(const Path& folder, const std::vector<std::string>& names, const Path& out_dir, const Clock& clock,
-            const EnrollOptions& options) {
+void enroll_many(const Path& folder, const std::vector<std::string>& names, const Path& out_dir, const Clock& clock,
+                 const EnrollOptions& options) {
   RealFiles().make_directories(out_dir);
   std::vector<Enrolling> newcomers;
   newcomers.reserve(names.size());

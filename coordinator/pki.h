@@ -57,8 +57,8 @@ void enroll(const Path& folder, const std::string& name, const Path& bundle, con
             const EnrollOptions& options = {});
 
 // The same for many at once: out_dir/NAME.bundle for each, all enrolled or none. About 5,000 a second.
-void enroll(const Path& folder, const std::vector<std::string>& names, const Path& out_dir, const Clock& clock,
-            const EnrollOptions& options = {});
+void enroll_many(const Path& folder, const std::vector<std::string>& names, const Path& out_dir, const Clock& clock,
+                 const EnrollOptions& options = {});
 
 // Ends what `name` was enrolled with, for ever; it may be enrolled anew. Refused when it is not enrolled.
 void revoke(const Path& folder, const std::string& name, const Clock& clock);

@@ -167,6 +167,7 @@ asio::awaitable<void> TlsSession::handshake(TimePoint at) {
     if (in_.empty()) co_await more_input(deadline);
   }
   co_await flush_all(deadline);
+  if (in_.empty()) in_.release();
   established_ = true;
   identify_peer();
 }
