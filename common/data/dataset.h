@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "common/base/files.h"
-#include "common/base/random.h"
 
 namespace tributary::data {
 
@@ -30,7 +29,8 @@ class Dataset {
   virtual std::uint32_t classes() const = 0;
   // Copies features (examples x feature_size) and labels (examples x label_size) of `indices`, in their order, as
   // float32; a class index is an integral value. REQUIRES: indices below size(), spans of exactly that length.
-  virtual void read(std::span<const std::uint32_t> indices, std::span<float> features, std::span<float> labels) const = 0;
+  virtual void read(std::span<const std::uint32_t> indices, std::span<float> features,
+                    std::span<float> labels) const = 0;
   // Class index of example i; REQUIRES: classes() > 0. For partitioners and confusion matrices.
   virtual std::uint32_t label_of(std::uint32_t i) const = 0;
 };
@@ -48,11 +48,25 @@ struct View {
 // All examples.
 View whole(DatasetPtr dataset);
 
-// IDX pair (LeCun's format: MNIST family), plain or gzip by content. Images unsigned bytes of rank 2..4, scaled to
-// [0, 1], kept as bytes in memory; feature_shape is {1, rows, columns} for rank 3. Labels unsigned bytes of rank 1.
-// Throws Malformed, naming the file and what is wrong: magic, type, rank, counts that differ, a file that is too
-// short or too long, a label >= `classes` (0 = as found); Unavailable when a file cannot be read.
-DatasetPtr load_idx(const Path& images, const Path& labels, std::uint32_t classes = 0);
+// What a data file may cost. Beyond a limit: Overloaded, naming the file and the limit.
+struct DataLimits {
+  // Bytes of one file after decompression. A plain IDX file is mapped, costs no memory of its own and is not limited.
+  std::uint64_t max_bytes = std::uint64_t{4} << 30;
+  // Columns of a CSV file.
+  std::uint32_t max_columns = 1u << 16;
+};
+
+// Class indices are below this; a CSV label column with more is taken for one of real numbers and refused.
+constexpr std::uint32_t kMaxClasses = 1u << 16;
+
+// IDX pair (LeCun's format: MNIST family), plain or gzip by content. Images unsigned bytes of rank 2..4, scaled by
+// 1/255 to [0, 1], kept as bytes in memory; feature_shape is {1, rows, columns} for rank 3, otherwise the dimensions
+// after the first. Labels unsigned bytes of rank 1. A plain file is memory-mapped, so any number of processes share
+// one copy: it must not be shortened while the data set lives.
+// Throws Malformed, naming the file and what is wrong: magic, rank, counts that differ, a file that is too short or
+// too long, a label >= `classes` (0 = as found), damaged gzip; Unsupported for elements that are not unsigned bytes;
+// Unavailable when a file cannot be read.
+DatasetPtr load_idx(const Path& images, const Path& labels, std::uint32_t classes = 0, const DataLimits& limits = {});
 
 enum class LabelKind : std::uint8_t { Class, Real };
 
@@ -60,28 +74,37 @@ struct CsvOptions {
   bool header = true;
   char separator = ',';
   // Name (with header) or index from 0 (negative: from the end) of the label column; empty = last column.
-  std::string label;
+  std::string label = {};
   LabelKind label_kind = LabelKind::Class;
   // Expected number of classes; 0 = as found.
   std::uint32_t classes = 0;
-  // Subtract the mean and divide by the standard deviation of each feature, learnt from this file.
+  // Texts of the classes, in order of their numbers; empty = as found. Give them where each of several files may lack
+  // some of the texts, so that all files number alike.
+  std::vector<std::string> class_names = {};
+  // Subtract the mean and divide by the (population) standard deviation of each feature, learnt from this file. A
+  // feature that never changes becomes 0.
   bool standardize = false;
   // Shape of one example's features; empty = {columns - 1}. Its product must be the number of feature columns.
-  std::vector<std::int64_t> shape;
+  std::vector<std::int64_t> shape = {};
 };
 
-// CSV, plain or gzip by content. Class labels are non-negative integers, or texts, which are numbered in order of
-// their sorted names. Throws Malformed naming file and line (and column): ragged row, not a number, not finite, label out of
-// range, unknown label column (with the nearest name), no rows.
-DatasetPtr load_csv(const Path& path, const CsvOptions& options = {});
+// CSV (RFC 4180: quotes, doubled quotes, line breaks within quotes; LF or CRLF; blank lines at the end), UTF-8, plain
+// or gzip by content. Every column but the label is a feature. Class labels are non-negative integers, or texts, which
+// are numbered in order of their sorted names (or as class_names says); with `classes` given, texts must be that many.
+// Throws Malformed naming file and line (and column): ragged row, open quote, not a number, not finite, label out of
+// range, unknown label column (with the nearest name), no rows; Overloaded beyond `limits`; Unavailable.
+DatasetPtr load_csv(const Path& path, const CsvOptions& options = {}, const DataLimits& limits = {});
 
 // Examples held in memory: features examples x product(shape), labels examples x label_size. classes = 0: real labels.
+// Throws Malformed, naming the example: lengths that do not fit, a value that is not finite, a label that is not an
+// integer below `classes`.
 DatasetPtr in_memory(std::vector<std::int64_t> shape, std::vector<float> features, std::vector<float> labels,
                      std::uint32_t classes);
 
-// Index file: text, one decimal index a line, '#' comments. Throws Malformed naming file and line: not a number,
-// index >= dataset size, index listed twice.
+// Index file: text, one decimal index a line, '#' comments, blank lines. Keeps the order. Throws Malformed naming file
+// and line: not a number, index >= dataset size, index listed twice; no index at all; Unavailable.
 std::vector<std::uint32_t> load_index(const Path& path, std::uint32_t dataset_size);
+// Replaces the file as a whole. Throws Unavailable.
 void save_index(const Path& path, std::span<const std::uint32_t> indices);
 
 }  // namespace tributary::data

@@ -11,12 +11,22 @@
 
 namespace tributary::data {
 
-// Specifications:
-//   iid          a random permutation cut into equal parts (sizes differ by at most one)
-//   shards:K     sorted by label, cut into K x participants shards, K random shards each ("shards" = shards:2; McMahan
-//                et al. 2017, "pathological non-IID")
-// Element p of the result is participant p's indices, ascending. Throws Malformed: unknown specification (with the
-// nearest), no participants, fewer examples than participants or shards, labels that are not classes where needed.
+// Specifications, each of which hands out every example and leaves no participant without one:
+//   iid                 a random permutation cut into equal parts (sizes differ by at most one)
+//   shards:K            sorted by label, cut into K x participants shards, K random shards each ("shards" = shards:2;
+//                       McMahan et al. 2017, "pathological non-IID")
+//   dirichlet:ALPHA     label skew: each class is cut by proportions drawn from Dirichlet(ALPHA) over the participants;
+//                       a participant that has its equal share already gets no more (NIID-Bench, Li et al. 2022).
+//                       Drawn again until everybody has at least 10 examples, or a tenth of the equal share where that
+//                       is less (but one); if 100 draws do not, the last is kept and who is short is given random
+//                       examples of whoever holds most
+//   quantity_lognormal:SIGMA
+//                       sizes proportional to exp(SIGMA z), z standard normal; which examples: as iid
+//   quantity_power:EXPONENT
+//                       sizes proportional to rank^-EXPONENT, ranks 1, 2, ... dealt at random; which examples: as iid
+// Equal arguments give equal parts. Element p of the result is participant p's indices, ascending. Throws Malformed:
+// unknown specification (with the nearest), an argument that is missing or out of range, no participants, fewer
+// examples than participants or shards, labels that are not classes where needed.
 std::vector<std::vector<std::uint32_t>> partition(const Dataset& dataset, std::string_view specification,
                                                   std::uint32_t participants, std::uint64_t seed);
 
