@@ -1,7 +1,7 @@
 // common/model/graph.h
 //
 // A model as data: an ONNX graph in plain structs. Graphs are values: copy, edit, check, write. The ONNX protobuf is
-// met only in onnx_format.cpp; executors (learn/) and optimisers (edge/) work on these structs.
+// met only behind onnx_format.h; executors (learn/) and optimisers (edge/) work on these structs.
 // A graph belongs to one thread while it is edited; a const graph to any number.
 #pragma once
 
@@ -40,6 +40,7 @@ struct Tensor {
   }
   static Tensor floats(std::vector<std::int64_t> shape, std::span<const float> values);
   static Tensor ints(std::vector<std::int64_t> shape, std::span<const std::int64_t> values);
+  friend bool operator==(const Tensor&, const Tensor&) = default;
 };
 
 using Attribute = std::variant<std::int64_t, float, std::string, std::vector<std::int64_t>, std::vector<float>,
@@ -58,6 +59,7 @@ struct Node {
   std::string text(std::string_view attribute, std::string_view fallback) const;
   std::vector<std::int64_t> integers(std::string_view attribute, std::vector<std::int64_t> fallback) const;
   const Attribute* find(std::string_view attribute) const;
+  friend bool operator==(const Node&, const Node&) = default;
 };
 
 // A graph input or output.
@@ -66,12 +68,16 @@ struct ValueInfo {
   DType type = DType::Float32;
   // -1 = dynamic (such as the batch axis).
   std::vector<std::int64_t> shape;
+  // False where a file gives an output without a shape; `shape` is empty then.
+  bool has_shape = true;
+
+  friend bool operator==(const ValueInfo&, const ValueInfo&) = default;
 };
 
 // What a model file may hold. Checked while parsing, before anything is allocated by claim.
 struct GraphLimits {
-  std::uint64_t max_file_bytes = std::uint64_t{4} << 30;
-  std::uint64_t max_parameters = std::uint64_t{1} << 30;  // elements over all initialisers
+  std::uint64_t max_file_bytes = (std::uint64_t{2} << 30) - 1;  // protobuf itself reads no more
+  std::uint64_t max_parameters = std::uint64_t{1} << 30;        // elements over all initialisers and constants
   std::size_t max_nodes = 100'000;
   std::size_t max_rank = 8;
 };
@@ -79,36 +85,45 @@ struct GraphLimits {
 struct Graph {
   std::string name;
   std::int64_t opset = 17;
-  std::vector<ValueInfo> inputs;   // without the initialisers
+  std::vector<ValueInfo> inputs;  // without the initialisers
   std::vector<ValueInfo> outputs;
-  std::vector<Node> nodes;         // each after the nodes whose outputs it uses
+  std::vector<Node> nodes;  // each after the nodes whose outputs it uses
   std::map<std::string, Tensor> initializers;
   std::map<std::string, std::string> metadata;
 
-  // Throws Malformed or Unsupported with the source's name: not ONNX, truncated, over a limit, external data, opset
-  // outside 9..17, an operator or type outside the closed list (named), subgraphs, functions, sparse tensors, cycles,
-  // values that nothing produces, ONNX checker complaints.
+  // Throws, with the source's name in front: Malformed (not ONNX, truncated, shapes and data that disagree, cycles,
+  // values that nothing produces, names with control characters, what the ONNX checker finds), Unsupported (external
+  // data, opset outside 9..17, an operator or type outside the closed list (named), subgraphs, functions, sparse
+  // tensors) or Overloaded (over a limit). Touches no file that the model names. Nodes are put in order; a Constant
+  // keeps its value as the tensor `value`, in whichever attribute the file has it; names of axes and documentation are
+  // dropped.
   static Graph parse(ByteSpan onnx, std::string_view source, const GraphLimits& limits = {});
   static Graph load(const Path& path, const GraphLimits& limits = {});
 
-  // The graph as an ONNX file; byte-identical for equal graphs. Throws Malformed when the graph breaks ONNX's rules.
+  // The graph as an ONNX file; byte-identical for equal graphs, and parse() gives the graph back. Throws Malformed when
+  // the graph breaks ONNX's rules, Overloaded beyond 2 GiB.
   Bytes serialize() const;
   void save(const Path& path) const;
 
   // The trainable float32 initialisers and batch statistics, in order of first use by a node. Trainable is a float32
   // initialiser that reaches, directly or through shape-only operators (Identity, Transpose, Reshape, Squeeze,
   // Unsqueeze, Concat, Slice, Split, Expand...), a weight or bias slot (Gemm, MatMul, Conv, normalisations, LSTM, GRU,
-  // embedding Gather) or, with more than one element and finite values, an operand of Add, Sub, Mul, Div. Names in
-  // metadata "tributary.frozen" (comma-separated) are left out.
+  // embedding Gather) or, with more than one element and finite values, an operand of Add, Sub, Mul, Div. The values
+  // of Constant nodes and what goes through (De)QuantizeLinear are not; nor are names in metadata "tributary.frozen"
+  // (comma-separated).
+  // Output channels of a weight are those of the slot: axis 0 of Conv, embeddings, LSTM and GRU (with the directions),
+  // the last axis of MatMul and Gemm, followed back through a transposed matrix; where a shape-only operator has moved
+  // the axes otherwise, the initialiser's own first axis.
   LayoutPtr layout() const;
   // Values of the initialisers in layout() order.
   ParameterSet parameters() const;
   // Writes values back into the initialisers. Throws Malformed when the layouts differ.
   void set_parameters(const ParameterSet& parameters);
 
-  // The input that takes examples (the first), and its dimensions after the batch axis. Throws Unsupported, naming
-  // the model, when there is no input or a dimension other than the first is dynamic and `allow_dynamic` is false.
+  // The input that takes examples (the first). Throws Unsupported, naming the model, when there is none.
   const ValueInfo& example_input() const;
+
+  friend bool operator==(const Graph&, const Graph&) = default;
 };
 
 // Operators of the closed list, sorted. Everything else is refused by name.

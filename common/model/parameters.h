@@ -16,9 +16,9 @@
 namespace tributary::model {
 
 enum class Role : std::uint8_t {
-  Weight,   // matrix or kernel: pruned and quantised in the edge copy
-  Vector,   // bias, normalisation scale and shift, other trainable values: stay float32
-  State,    // batch statistics: averaged over participants, never optimised, never quantised
+  Weight,  // matrix or kernel: pruned and quantised in the edge copy
+  Vector,  // bias, normalisation scale and shift, other trainable values: stay float32
+  State,   // batch statistics: averaged over participants, never optimised, never quantised
 };
 
 struct TensorSpec {
@@ -40,7 +40,7 @@ struct TensorSpec {
 class ParameterLayout {
  public:
   // Computes offsets and sizes from the shapes, in the order given. Throws Malformed: empty or repeated name,
-  // dimension below 1, sizes that overflow or more than 2^34 elements.
+  // dimension below 1, sizes that overflow or more than 2^34 elements, channels that do not divide the elements.
   explicit ParameterLayout(std::vector<TensorSpec> tensors);
 
   std::span<const TensorSpec> tensors() const { return tensors_; }
@@ -53,6 +53,7 @@ class ParameterLayout {
 
  private:
   std::vector<TensorSpec> tensors_;
+  std::vector<std::size_t> by_name_;  // indices into tensors_, sorted by name
   std::uint64_t size_ = 0;
   Digest digest_;
 };

@@ -77,38 +77,52 @@ Graph dense_chain(const std::string& name, const std::vector<std::int64_t>& size
   return builder.finish(sizes.back());
 }
 
-// Two convolutions with pooling, then two dense layers, on 28x28x1.
-Graph convolutional(const std::string& name, std::int64_t first, std::int64_t second, std::int64_t pad,
-                    std::int64_t side, std::int64_t hidden, bool relu_after_conv, std::uint64_t seed) {
-  Builder builder(name, {1, 28, 28}, seed);
-  builder.conv("conv1", 1, first, 5, pad);
-  if (relu_after_conv) builder.relu("relu1");
+// Two 5x5 convolutions, each halved by pooling, then two dense layers; on 28x28x1.
+struct Convolutional {
+  std::string name;
+  std::int64_t first_channels, second_channels;
+  std::int64_t padding;      // of each convolution, on each side
+  std::int64_t pooled_side;  // of the picture after both poolings
+  std::int64_t hidden;
+  bool relu_after_convolutions;
+};
+const Convolutional kCnn{"cnn", 32, 64, 2, 7, 512, true};
+const Convolutional kLenet{"lenet", 20, 50, 0, 4, 500, false};
+
+Graph convolutional(const Convolutional& plan, std::uint64_t seed) {
+  Builder builder(plan.name, {1, 28, 28}, seed);
+  builder.conv("conv1", 1, plan.first_channels, 5, plan.padding);
+  if (plan.relu_after_convolutions) builder.relu("relu1");
   builder.halve("pool1");
-  builder.conv("conv2", first, second, 5, pad);
-  if (relu_after_conv) builder.relu("relu2");
+  builder.conv("conv2", plan.first_channels, plan.second_channels, 5, plan.padding);
+  if (plan.relu_after_convolutions) builder.relu("relu2");
   builder.halve("pool2");
   builder.flatten("flatten");
-  builder.dense("fc1", second * side * side, hidden);
+  builder.dense("fc1", plan.second_channels * plan.pooled_side * plan.pooled_side, plan.hidden);
   builder.relu("relu3");
-  builder.dense("fc2", hidden, 10);
+  builder.dense("fc2", plan.hidden, 10);
   return builder.finish(10);
 }
 
+[[noreturn]] void refuse(std::string_view specification, const std::string& why) {
+  fail(Error::Kind::Malformed, "model '" + std::string(specification) + "' " + why);
+}
+
 std::vector<std::int64_t> parse_sizes(std::string_view specification, std::string_view sizes) {
-  constexpr std::int64_t kWidest = 1 << 20;
+  constexpr std::int64_t kWidest = 1 << 20, kMostParameters = 1 << 28;
   std::vector<std::int64_t> parsed;
+  std::int64_t parameters = 0;
   for (const std::string_view part : split(sizes, '-')) {
     const auto size = parse_int(part);
     if (!size || *size < 1 || *size > kWidest) {
-      fail(Error::Kind::Malformed, "model '" + std::string(specification) + "': '" + std::string(part) +
-                                       "' is no layer size from 1 to 1048576; write for example mlp:784-100-10");
+      refuse(specification, "has '" + std::string(part) +
+                                "' where a layer size from 1 to 1048576 belongs; write for example mlp:784-100-10");
     }
+    if (!parsed.empty()) parameters += (parsed.back() + 1) * *size;
+    if (parameters > kMostParameters) refuse(specification, "has more than 268435456 parameters; make it smaller");
     parsed.push_back(*size);
   }
-  if (parsed.size() < 2) {
-    fail(Error::Kind::Malformed,
-         "model '" + std::string(specification) + "' needs an input and an output size, as in mlp:784-100-10");
-  }
+  if (parsed.size() < 2) refuse(specification, "needs an input and an output size, as in mlp:784-100-10");
   return parsed;
 }
 
@@ -124,16 +138,13 @@ Graph make_zoo_model(std::string_view specification, std::uint64_t seed) {
   const bool sized = colon != std::string_view::npos;
   if (kind == "mlp" || (kind == "linear" && sized)) {
     const auto sizes = parse_sizes(specification, sized ? specification.substr(colon + 1) : "");
-    if (kind == "linear" && sizes.size() != 2) {
-      fail(Error::Kind::Malformed,
-           "model '" + std::string(specification) + "': linear takes IN-OUT, as in linear:784-10");
-    }
+    if (kind == "linear" && sizes.size() != 2) refuse(specification, "must be linear:IN-OUT, as in linear:784-10");
     return dense_chain(std::string(specification), sizes, seed);
   }
   if (!sized && kind == "linear") return dense_chain("linear", {784, 10}, seed);
   if (!sized && kind == "2nn") return dense_chain("2nn", {784, 200, 200, 10}, seed);
-  if (!sized && kind == "cnn") return convolutional("cnn", 32, 64, 2, 7, 512, true, seed);
-  if (!sized && kind == "lenet") return convolutional("lenet", 20, 50, 0, 4, 500, false, seed);
+  if (!sized && kind == "cnn") return convolutional(kCnn, seed);
+  if (!sized && kind == "lenet") return convolutional(kLenet, seed);
   const std::vector<std::string> known{"linear", "2nn", "cnn", "lenet", "mlp"};
   const auto meant = nearest(kind, known);
   fail(Error::Kind::Malformed, "unknown model '" + std::string(specification) + "'" +

@@ -17,11 +17,12 @@ namespace tributary::model {
 //   2nn               784-200-200-10, ReLU (McMahan et al. 2017, "2NN", 199,210 parameters)
 //   cnn               28x28x1: conv 5x5x32, pool 2, conv 5x5x64, pool 2, dense 512, dense 10, ReLU, padding "same"
 //                     (McMahan et al. 2017, 1,663,370 parameters)
-//   lenet             LeNet-5 in the form of Han et al. 2015 / Caffe: conv 5x5x20, pool, conv 5x5x50, pool, 500, 10 (LeCun et al. 1998)
-//   mlp:IN-H1-...-OUT dense layers with ReLU between them
+//   lenet             LeNet-5 in the form of Han et al. 2015 / Caffe: conv 5x5x20, pool, conv 5x5x50, pool, 500, 10
+//   (LeCun et al. 1998) mlp:IN-H1-...-OUT dense layers with ReLU between them
 // Outputs are logits. Inputs: float32 [batch, ...] with a dynamic batch axis. Weights and biases as
 // torch.nn.Linear and Conv2d initialise them (uniform in +-1/sqrt(fan_in)), from `seed`.
-// Throws Malformed for an unknown or malformed specification, naming the nearest known one.
+// Throws Malformed for an unknown specification, naming the nearest known one, and for a malformed one or one of more
+// than 2^28 parameters.
 Graph make_zoo_model(std::string_view specification, std::uint64_t seed);
 
 // "2nn", "cnn", ... for --help.

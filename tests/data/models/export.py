@@ -2,8 +2,8 @@
 """Makes the .onnx files of this folder, and expected.json: what PyTorch answers to a batch of three.
 
 Debian: apt install python3-torch python3-onnx. Run it in this folder. Each model is exported in training mode, in
-evaluation mode or in both, with a dynamic batch axis, as any user would do it. Example i of the batch holds, at j,
-sin(i * size + j) where the model takes numbers, and (7 * (i * size + j)) % 50 where it takes tokens.
+evaluation mode or in both, with a dynamic batch axis, as any user would do it. Example i of a batch holds, at j,
+sin((i + 1) * j) where the model takes numbers, and (i + (7 + i) * j) % 50 where it takes tokens.
 """
 import json
 
@@ -73,17 +73,25 @@ class Transformer(nn.Module):
         return self.head(x.mean(dim=1))
 
 
-def numbers(n, *shape):
-    return torch.sin(torch.arange(n * torch.Size(shape).numel(), dtype=torch.float64)).float().reshape(n, *shape)
+def grid(n, size):
+    return torch.arange(n)[:, None], torch.arange(size)[None, :]
 
 
-def tokens(n):
-    return (7 * torch.arange(n * 16) % 50).reshape(n, 16)
+def pictures(n):
+    i, j = grid(n, 28 * 28)
+    return torch.sin(((i + 1) * j).double()).float().reshape(n, 1, 28, 28)
+
+
+def texts(n):
+    i, j = grid(n, 16)
+    return (i + (7 + i) * j) % 50
 
 
 def export(name, model, example, opsets):
     """opsets: mode -> opset."""
     model.train()
+    for value in model.parameters():  # equal values, such as fresh normalisations have, would be exported once
+        value.data += 0.02 * torch.randn_like(value)
     for _ in range(3):  # so that batch statistics differ from their initial values
         model(example(8))
     for mode, opset in opsets.items():
@@ -97,10 +105,10 @@ def export(name, model, example, opsets):
 torch.manual_seed(1)
 TRAINING, EVAL = TrainingMode.TRAINING, TrainingMode.EVAL
 expected = {
-    "residual": export("residual", residual(), lambda n: numbers(n, 1, 28, 28), {TRAINING: 15, EVAL: 13}),
-    "lstm": export("lstm", Recurrent(nn.LSTM), tokens, {TRAINING: 14, EVAL: 9}),
-    "gru": export("gru", Recurrent(nn.GRU), tokens, {TRAINING: 16}),
-    "transformer": export("transformer", Transformer(), tokens, {TRAINING: 17, EVAL: 13}),
+    "residual": export("residual", residual(), pictures, {TRAINING: 15, EVAL: 13}),
+    "lstm": export("lstm", Recurrent(nn.LSTM), texts, {TRAINING: 14, EVAL: 9}),
+    "gru": export("gru", Recurrent(nn.GRU), texts, {TRAINING: 16}),
+    "transformer": export("transformer", Transformer(), texts, {TRAINING: 17, EVAL: 13}),
 }
 with open("expected.json", "w") as file:
     json.dump({name: [[round(x, 6) for x in row] for row in rows] for name, rows in expected.items()}, file, indent=1)
