@@ -20,8 +20,12 @@ inline constexpr std::uint64_t kMaxContributions = std::uint64_t{1} << 14;
 // Round half to even. A float32 value v coded as scale * q contributes to_fixed of the float32 product
 // float(scale * q); the product weight * v is taken in double, which every kernel does in the same way.
 // REQUIRES: |value| <= kMaxMagnitude, 0 < weight <= 1.
-inline std::int64_t to_fixed(double weight, float value) { return std::llrint(weight * kUnit * static_cast<double>(value)); }
+inline std::int64_t to_fixed(double weight, float value) {
+  return std::llrint(weight * kUnit * static_cast<double>(value));
+}
 
-inline double from_fixed(std::int64_t sum) { return static_cast<double>(sum) / kUnit; }
+inline double from_fixed(std::int64_t sum) {
+  return static_cast<double>(sum) / kUnit;
+}
 
 }  // namespace tributary::codec

@@ -68,9 +68,9 @@ UpdateCheck check_update(ByteSpan blob, const model::ParameterLayout& layout, co
 // The decoded values. Throws Malformed where check_update would find a fault.
 std::vector<float> decode_update(ByteSpan blob, const model::ParameterLayout& layout);
 
-// sum[i] += to_fixed(weight * value[i]) for all i, in one pass over the blob, on `threads` threads; the same bits for any
-// number of threads and any vector width. REQUIRES: check_update(blob) found no fault; 0 < weight <= 1;
-// sum.size() == layout.size().
+// sum[i] += to_fixed(weight * value[i]) for all i, in one pass over the blob, on `threads` threads; the same bits for
+// any number of threads and any vector width. REQUIRES: check_update(blob) found no fault; 0 < weight <= 1; sum.size()
+// == layout.size().
 void fold_update(ByteSpan blob, const model::ParameterLayout& layout, double weight, std::span<std::int64_t> sum,
                  unsigned threads = 1);
 

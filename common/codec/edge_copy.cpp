@@ -1,0 +1,215 @@
+#include "common/codec/edge_copy.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <mutex>
+#include <string>
+#include <utility>
+
+#include "common/base/error.h"
+#include "common/base/parallel.h"
+#include "common/codec/edge_format.h"
+#include "common/codec/pruning.h"
+
+namespace tributary::codec {
+
+namespace {
+
+constexpr std::size_t kTile = 4096;
+
+// Makes x = master + residual of the weights in w.values, and w.maxima. Throws when a tensor has a value that cannot
+// be coded.
+void load_weights(EdgeWeights& w, std::span<const float> master) {
+  std::vector<ChannelRuns> runs;
+  for (const auto* spec : w.specs) {
+    runs.emplace_back(*spec);
+    w.maxima.emplace_back(runs.back().slots());
+  }
+  std::mutex mutex;
+  parallel_ranges(w.blocks.size(), 1, w.threads, [&](std::size_t first, std::size_t last) {
+    for (std::size_t b = first; b < last; ++b) {
+      const EdgeBlock& block = w.blocks[b];
+      const std::uint64_t offset = w.specs[block.tensor]->offset;
+      std::vector<Magnitude> maxima(w.maxima[block.tensor].size());
+      for (std::uint64_t at = block.begin; at < block.end; at += kTile) {
+        const std::uint64_t stop = std::min<std::uint64_t>(block.end, at + kTile);
+        float* x = w.values.data() + offset + at;
+        if (w.residual.empty()) {
+          std::copy_n(master.data() + offset + at, stop - at, x);
+        } else {
+          kernels().add(master.data() + offset + at, w.residual.data() + offset + at, stop - at, x);
+        }
+        runs[block.tensor].walk(at, stop, [&](std::uint64_t from, std::uint64_t to, std::size_t slot) {
+          if (runs[block.tensor].each()) {
+            kernels().max_magnitude_each(x + (from - at), to - from, maxima.data() + slot);
+          } else {
+            maxima[slot] = std::max(maxima[slot], kernels().max_magnitude(x + (from - at), to - from));
+          }
+        });
+      }
+      const std::lock_guard lock(mutex);
+      auto& all = w.maxima[block.tensor];
+      for (std::size_t slot = 0; slot < all.size(); ++slot) all[slot] = std::max(all[slot], maxima[slot]);
+    }
+  });
+  for (std::size_t t = 0; t < w.specs.size(); ++t) {
+    std::vector<Magnitude> by_channel(w.specs[t]->channels);
+    for (std::size_t slot = 0; slot < w.maxima[t].size(); ++slot) {
+      Magnitude& largest = by_channel[runs[t].channel(slot)];
+      largest = std::max(largest, w.maxima[t][slot]);
+    }
+    w.maxima[t] = std::move(by_channel);
+    if (*std::max_element(w.maxima[t].begin(), w.maxima[t].end()) >= kTooLarge) {
+      refuse_edge_copy("has a weight that is not finite or 2^120 or more: the model diverged", *w.specs[t]);
+    }
+  }
+}
+
+void choose_cuts(EdgeWeights& w, const EdgePlan& plan) {
+  std::vector<std::span<const float>> parts;
+  std::uint64_t total = 0;
+  for (const auto* spec : w.specs) {
+    parts.push_back(w.values.subspan(spec->offset, spec->size));
+    w.places.push_back(plan.per_layer ? 0 : total);
+    total += spec->size;
+  }
+  const auto share = [&](std::uint64_t of) {
+    return static_cast<std::uint64_t>(std::llround(plan.sparsity * static_cast<double>(of)));
+  };
+  if (!plan.per_layer) {
+    w.cuts.assign(parts.size(), magnitude_cut(parts, share(total), w.threads));
+    return;
+  }
+  for (const auto& part : parts) {
+    w.cuts.push_back(magnitude_cut(std::span(&part, 1), share(part.size()), w.threads));
+  }
+}
+
+// The other tensors travel as they are.
+void copy_others(const model::ParameterSet& master, model::ParameterSet& values) {
+  for (const model::TensorSpec& spec : master.layout().tensors()) {
+    if (spec.role == model::Role::Weight) continue;
+    const auto from = master.tensor(spec);
+    if (kernels().max_magnitude(from.data(), from.size()) >= kInfinity) {
+      refuse_edge_copy("has a value that is not finite: the model diverged", spec);
+    }
+    std::copy(from.begin(), from.end(), values.tensor(spec).begin());
+  }
+}
+
+Bytes join_blob(unsigned bits, const model::ParameterSet& values, const std::vector<Bytes>& records) {
+  ByteWriter blob;
+  put_header(blob, {bits, values.layout().digest()});
+  auto record = records.begin();
+  for (const model::TensorSpec& spec : values.layout().tensors()) {
+    if (spec.role == model::Role::Weight) {
+      blob.put_bytes(*record++);
+    } else {
+      blob.put_bytes(std::as_bytes(values.tensor(spec)));
+    }
+  }
+  return blob.take();
+}
+
+EdgeCopy decode(ByteSpan blob, const model::LayoutPtr& layout, const DecodeLimits& limits, bool with_integers) {
+  if (layout->size() > limits.max_parameters) {
+    fail(Error::Kind::Overloaded, "edge copy: the model has " + std::to_string(layout->size()) +
+                                      " parameters, at most " + std::to_string(limits.max_parameters) + " allowed");
+  }
+  ByteReader in(blob, "edge copy");
+  const EdgeHeader header = read_header(in);
+  if (header.layout != layout->digest()) fail(Error::Kind::Malformed, "edge copy: made for a model of another layout");
+
+  EdgeCopy copy;
+  copy.values = model::ParameterSet(layout);
+  const auto reader = weight_format(header.bits)->reader();
+  std::uint64_t weights = 0;
+  for (const model::TensorSpec& spec : layout->tensors()) {
+    if (spec.role == model::Role::Weight) {
+      reader->read_record(in, spec);
+      weights += spec.size;
+      continue;
+    }
+    const ByteSpan raw = in.get_bytes(spec.size * sizeof(float));
+    const auto values = copy.values.tensor(spec);
+    std::memcpy(values.data(), raw.data(), raw.size());
+    if (kernels().max_magnitude(values.data(), values.size()) >= kInfinity) {
+      refuse_edge_copy("has a value that is not finite", spec);
+    }
+  }
+  in.expect_end();
+  DecodedWeights out{.values = copy.values.values(), .threads = std::max(1u, limits.threads)};
+  if (with_integers) out.quantized = &copy.quantized;
+  reader->decode(out);
+  if (weights > 0) copy.sparsity = 1 - static_cast<double>(out.nonzeros) / static_cast<double>(weights);
+  return copy;
+}
+
+}  // namespace
+
+void check(const EdgePlan& plan) {
+  if (weight_format(plan.bits) == nullptr) {
+    fail(Error::Kind::Malformed, "edge.bits is " + std::to_string(plan.bits) + ", but must be 8 or 32");
+  }
+  if (!(plan.sparsity >= 0 && plan.sparsity < 1)) {
+    fail(Error::Kind::Malformed,
+         "edge.sparsity is " + std::to_string(plan.sparsity) + ", but must be at least 0 and below 1");
+  }
+  if (plan.levels < 1 || plan.levels > 127) {
+    fail(Error::Kind::Malformed, "edge.levels is " + std::to_string(plan.levels) + ", but must be 1 to 127");
+  }
+}
+
+EdgeCopy encode_edge_copy(const model::ParameterSet& master, std::span<float> residual, const EdgePlan& plan) {
+  check(plan);
+  TRIBUTARY_CHECK(residual.empty() || residual.size() == master.layout().size());
+  EdgeCopy copy;
+  copy.values = model::ParameterSet(master.layout_ptr());
+  copy_others(master, copy.values);
+
+  EdgeWeights weights;
+  weights.specs = weights_of(master.layout());
+  weights.blocks = edge_blocks(weights.specs);
+  weights.values = copy.values.values();
+  weights.residual = residual;
+  weights.levels = plan.levels;
+  weights.threads = std::max(1u, plan.threads);
+  load_weights(weights, master.values());
+  choose_cuts(weights, plan);
+  EncodedWeights encoded = weight_format(plan.bits)->encode(weights);
+
+  std::uint64_t total = 0;
+  for (const model::TensorSpec& spec : master.layout().tensors()) {
+    if (spec.role == model::Role::Weight) {
+      total += spec.size;
+      continue;
+    }
+    copy.entropy_bits += 32.0 * static_cast<double>(spec.size);
+    if (!residual.empty()) std::fill_n(residual.begin() + static_cast<std::ptrdiff_t>(spec.offset), spec.size, 0.0F);
+  }
+  copy.blob = join_blob(plan.bits, copy.values, encoded.records);
+  copy.quantized = std::move(encoded.quantized);
+  copy.entropy_bits += encoded.entropy_bits;
+  if (total > 0) copy.sparsity = 1 - static_cast<double>(encoded.nonzeros) / static_cast<double>(total);
+  return copy;
+}
+
+model::ParameterSet decode_edge_copy(ByteSpan blob, const model::LayoutPtr& layout, const DecodeLimits& limits) {
+  return std::move(decode(blob, layout, limits, false).values);
+}
+
+EdgeCopy decode_edge_copy_quantized(ByteSpan blob, const model::LayoutPtr& layout, const DecodeLimits& limits) {
+  EdgeCopy copy = decode(blob, layout, limits, true);
+  copy.blob.assign(blob.begin(), blob.end());
+  return copy;
+}
+
+double cubic_sparsity(double initial, double final, std::uint64_t begin, std::uint64_t end, std::uint64_t round) {
+  if (round >= end) return final;
+  if (round <= begin) return initial;
+  const double left = static_cast<double>(end - round) / static_cast<double>(end - begin);
+  return final + (initial - final) * left * left * left;
+}
+
+}  // namespace tributary::codec

@@ -1,0 +1,263 @@
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "common/base/error.h"
+#include "common/base/parallel.h"
+#include "common/codec/edge_format.h"
+#include "common/codec/edge_masks.h"
+
+namespace tributary::codec {
+
+namespace {
+
+// Elements that are expanded and multiplied while they are in the first-level cache. A multiple of 64.
+constexpr std::size_t kTile = 8192;
+
+// The largest magnitude becomes `levels`. Rounded up to 16 bits, so that no quotient exceeds `levels`.
+float scale_of(Magnitude largest, unsigned levels) {
+  if (largest < kTooSmall) return 0;
+  const float exact = std::bit_cast<float>(largest) / static_cast<float>(levels);
+  return std::bit_cast<float>((std::bit_cast<std::uint32_t>(exact) + 0xFFFFu) & 0xFFFF0000u);
+}
+
+template <class Body>
+void for_blocks(std::size_t count, unsigned threads, Body&& body) {
+  parallel_ranges(count, 1, threads, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t b = begin; b < end; ++b) body(b);
+  });
+}
+
+class Int8Encoder {
+ public:
+  explicit Int8Encoder(const EdgeWeights& weights) : w_(weights), blocks_(w_.blocks.size()) {
+    for (std::size_t t = 0; t < w_.specs.size(); ++t) tensors_.push_back(prepare(t));
+  }
+
+  EncodedWeights encode() {
+    for_blocks(blocks_.size(), w_.threads, [this](std::size_t b) { quantize(b); });
+    EncodedWeights made;
+    std::vector<ByteWriter> heads;
+    for (std::size_t t = 0; t < tensors_.size(); ++t) heads.push_back(describe(t, made));
+    std::vector<Bytes> payloads(blocks_.size());
+    for_blocks(blocks_.size(), w_.threads, [&](std::size_t b) { payloads[b] = code(b); });
+    std::size_t first = 0;
+    for (std::size_t t = 0; t < tensors_.size(); ++t) {
+      std::size_t last = first;
+      while (last < blocks_.size() && w_.blocks[last].tensor == t) ++last;
+      made.records.push_back(join_record(std::move(heads[t]), std::span(payloads).subspan(first, last - first)));
+      made.quantized.push_back(std::move(tensors_[t].out));
+      first = last;
+    }
+    return made;
+  }
+
+ private:
+  struct Tensor {
+    explicit Tensor(const model::TensorSpec& spec) : runs(spec) {}
+
+    ChannelRuns runs;
+    QuantizedTensor out;
+    std::vector<float> slot_scales;
+    Counts mask_counts{}, value_counts{};
+    std::optional<StreamEncoder> masks, values;
+  };
+  struct Block {
+    std::vector<std::uint8_t> mask, symbols;
+  };
+
+  Tensor prepare(std::size_t t) const {
+    const model::TensorSpec& spec = *w_.specs[t];
+    Tensor tensor(spec);
+    tensor.out.q.resize(spec.size);
+    for (const Magnitude largest : w_.maxima[t]) {
+      // A channel that is pruned altogether has no scale.
+      tensor.out.scale.push_back(largest < w_.cuts[t].threshold ? 0 : scale_of(largest, w_.levels));
+    }
+    tensor.slot_scales = tensor.runs.by_slot(std::span<const float>(tensor.out.scale));
+    return tensor;
+  }
+
+  // Rounds a block, which leaves its values, residuals and integers, and takes it apart into mask and symbols.
+  void quantize(std::size_t b) {
+    const EdgeBlock& block = w_.blocks[b];
+    Tensor& tensor = tensors_[block.tensor];
+    const model::TensorSpec& spec = *w_.specs[block.tensor];
+    const Cut& cut = w_.cuts[block.tensor];
+    // Runs end where the treatment of ties changes.
+    const std::uint64_t place = w_.places[block.tensor];
+    const std::uint64_t tie_end = cut.first_kept_tie <= place ? 0 : cut.first_kept_tie - place;
+    const std::uint64_t middle = std::clamp(tie_end, block.begin, block.end);
+    const auto run = [&](std::uint64_t begin, std::uint64_t end, std::size_t slot) {
+      const std::uint64_t at = spec.offset + begin;
+      kernels().quantize({.x = w_.values.data() + at,
+                          .n = static_cast<std::size_t>(end - begin),
+                          .scale = tensor.slot_scales[slot],
+                          .scales = tensor.runs.each() ? tensor.slot_scales.data() + slot : nullptr,
+                          .keep_from = cut.keep_from(place + begin),
+                          .q = tensor.out.q.data() + begin,
+                          .residual = w_.residual.empty() ? nullptr : w_.residual.data() + at});
+    };
+    tensor.runs.walk(block.begin, middle, run);
+    tensor.runs.walk(middle, block.end, run);
+
+    Block& parts = blocks_[b];
+    parts.mask.resize(block.mask_bytes());
+    parts.symbols.resize(block.size() + kSlack);
+    const std::int8_t* q = tensor.out.q.data() + block.begin;
+    parts.symbols.resize(kernels().pack(q, block.size(), parts.mask.data(), parts.symbols.data()));
+    fill_last_byte(parts.mask, block.size());
+
+    Counts masks{}, values{};
+    count_bytes(parts.mask, masks);
+    count_bytes(parts.symbols, values);
+    const std::lock_guard lock(mutex_);
+    for (std::size_t s = 0; s < 256; ++s) {
+      tensor.mask_counts[s] += masks[s];
+      tensor.value_counts[s] += values[s];
+    }
+  }
+
+  // A channel whose largest magnitude ties with the threshold may have lost it.
+  void clear_scales_of_zero_channels(std::size_t t) {
+    Tensor& tensor = tensors_[t];
+    const Cut& cut = w_.cuts[t];
+    const auto& maxima = w_.maxima[t];
+    if (cut.first_kept_tie == 0 || std::find(maxima.begin(), maxima.end(), cut.threshold) == maxima.end()) return;
+    const model::TensorSpec& spec = *w_.specs[t];
+    std::vector<bool> used(spec.channels);
+    for (std::uint64_t i = 0; i < spec.size; ++i) {
+      if (tensor.out.q[i] != 0) used[i / spec.channel_stride % spec.channels] = true;
+    }
+    for (std::size_t c = 0; c < used.size(); ++c) {
+      if (!used[c]) tensor.out.scale[c] = 0;
+    }
+  }
+
+  ByteWriter describe(std::size_t t, EncodedWeights& made) {
+    clear_scales_of_zero_channels(t);
+    Tensor& tensor = tensors_[t];
+    ByteWriter head;
+    for (const float scale : tensor.out.scale) {
+      head.put(static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(scale) >> 16));
+    }
+    tensor.masks.emplace(fit_model(tensor.mask_counts, Alphabet::Masks, head));
+    tensor.values.emplace(fit_model(tensor.value_counts, Alphabet::Values, head));
+
+    std::uint64_t nonzeros = 0;
+    for (const std::uint64_t count : tensor.value_counts) nonzeros += count;
+    made.nonzeros += nonzeros;
+    made.entropy_bits += 16.0 * static_cast<double>(tensor.out.scale.size()) + entropy_bits(tensor.value_counts) +
+                         mask_entropy_bits(nonzeros, tensor.out.q.size());
+    return head;
+  }
+
+  Bytes code(std::size_t b) {
+    Block& parts = blocks_[b];
+    const Tensor& tensor = tensors_[w_.blocks[b].tensor];
+    Bytes payload;
+    put_mask(parts.mask, *tensor.masks, payload);
+    tensor.values->put(parts.symbols, payload);
+    parts = {};
+    return payload;
+  }
+
+  const EdgeWeights& w_;
+  std::vector<Tensor> tensors_;
+  std::vector<Block> blocks_;
+  std::mutex mutex_;
+};
+
+class Int8Reader final : public WeightFormat::Reader {
+ public:
+  void read_record(ByteReader& in, const model::TensorSpec& spec) override {
+    Record record(spec);
+    for (std::uint64_t c = 0; c < spec.channels; ++c) {
+      const auto scale = std::bit_cast<float>(static_cast<std::uint32_t>(in.get<std::uint16_t>()) << 16);
+      if (std::signbit(scale) || !std::isfinite(scale * 127.0F)) refuse_edge_copy("has a scale out of range", spec);
+      record.scale.push_back(scale);
+    }
+    record.slot_scales = record.runs.by_slot(std::span<const float>(record.scale));
+    record.mask = read_model(in, Alphabet::Masks);
+    record.value = read_model(in, Alphabet::Values);
+    const std::vector<ByteSpan> payloads = take_blocks(in, spec);
+    payloads_.insert(payloads_.end(), payloads.begin(), payloads.end());
+    specs_.push_back(&spec);
+    records_.push_back(std::move(record));
+  }
+
+  void decode(DecodedWeights& out) override {
+    if (out.quantized != nullptr) {
+      for (Record& record : records_) {
+        out.quantized->push_back({std::vector<std::int8_t>(record.spec.size), std::move(record.scale)});
+      }
+    }
+    const std::vector<EdgeBlock> blocks = edge_blocks(specs_);
+    std::vector<std::uint64_t> nonzeros(blocks.size());
+    parallel_ranges(blocks.size(), 1, out.threads, [&](std::size_t begin, std::size_t end) {
+      Scratch scratch;
+      for (std::size_t b = begin; b < end; ++b) nonzeros[b] = decode_block(blocks[b], payloads_[b], out, scratch);
+    });
+    for (const std::uint64_t count : nonzeros) out.nonzeros += count;
+  }
+
+ private:
+  struct Record {
+    explicit Record(const model::TensorSpec& of) : spec(of), runs(of) {}
+
+    const model::TensorSpec& spec;
+    ChannelRuns runs;
+    std::vector<float> scale, slot_scales;
+    SymbolModel mask, value;
+  };
+  struct Scratch {
+    std::vector<std::uint8_t> mask, symbols;
+    std::array<std::int8_t, kTile> q;
+  };
+
+  std::size_t decode_block(const EdgeBlock& block, ByteSpan payload, DecodedWeights& out, Scratch& scratch) const {
+    const Record& record = records_[block.tensor];
+    ByteReader in(payload, "edge copy");
+    scratch.mask.resize(std::max(scratch.mask.size(), block.mask_bytes() + kSlack));
+    const Mask mask = take_mask(in, record.mask, block.size(), scratch.mask);
+    scratch.symbols.resize(std::max(scratch.symbols.size(), mask.ones + kSlack));
+    decode_stream(in.get_bytes(in.remaining()), record.value, mask.ones, scratch.symbols.data());
+    if (record.value.kind == SymbolModel::Kind::Raw && kernels().has_bad_symbol(scratch.symbols.data(), mask.ones)) {
+      refuse_edge_copy("has a value that is not one of -127..127 without 0", record.spec);
+    }
+
+    const std::uint8_t* symbols = scratch.symbols.data();
+    for (std::uint64_t begin = block.begin; begin < block.end; begin += kTile) {
+      const std::uint64_t end = std::min<std::uint64_t>(block.end, begin + kTile);
+      std::int8_t* q = out.quantized != nullptr ? (*out.quantized)[block.tensor].q.data() + begin : scratch.q.data();
+      symbols += kernels().expand(mask.bytes + (begin - block.begin) / 8, symbols, end - begin, q);
+      record.runs.walk(begin, end, [&](std::uint64_t from, std::uint64_t to, std::size_t slot) {
+        float* values = out.values.data() + record.spec.offset + from;
+        if (record.runs.each()) {
+          kernels().dequantize_each(q + (from - begin), to - from, record.slot_scales.data() + slot, values);
+        } else {
+          kernels().dequantize(q + (from - begin), to - from, record.slot_scales[slot], values);
+        }
+      });
+    }
+    return mask.ones;
+  }
+
+  std::vector<Record> records_;
+  std::vector<const model::TensorSpec*> specs_;
+  std::vector<ByteSpan> payloads_;
+};
+
+}  // namespace
+
+const WeightFormat kInt8Weights = {
+    .bits = 8,
+    .encode = [](const EdgeWeights& weights) { return Int8Encoder(weights).encode(); },
+    .reader = []() -> std::unique_ptr<WeightFormat::Reader> { return std::make_unique<Int8Reader>(); }};
+
+}  // namespace tributary::codec

@@ -1,0 +1,116 @@
+#if defined(__x86_64__)
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstring>
+
+#include <immintrin.h>
+
+#include "common/codec/kernels.h"
+#include "common/codec/kernels_tables.h"
+
+#define TRIBUTARY_TARGET __attribute__((target("avx2,popcnt")))
+
+namespace tributary::codec {
+
+namespace {
+
+#include "common/codec/kernels_loops.inl"
+
+TRIBUTARY_TARGET std::size_t pack(const std::int8_t* q, std::size_t n, std::uint8_t* mask, std::uint8_t* symbols) {
+  std::uint8_t* const start = symbols;
+  std::size_t i = 0;
+  for (; i + 32 <= n; i += 32) {
+    const __m256i block = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(q + i));
+    const auto zeros =
+        static_cast<std::uint32_t>(_mm256_movemask_epi8(_mm256_cmpeq_epi8(block, _mm256_setzero_si256())));
+    const std::uint32_t bits = ~zeros;
+    std::memcpy(mask + i / 8, &bits, 4);
+    for (unsigned part = 0; part < 4; ++part) {
+      const unsigned row = bits >> (8 * part) & 0xFFu;
+      const __m128i eight = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(q + i + 8 * part));
+      const __m128i order = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(kGather[row].data()));
+      _mm_storel_epi64(reinterpret_cast<__m128i*>(symbols), _mm_shuffle_epi8(eight, order));
+      symbols += _mm_popcnt_u32(row);
+    }
+  }
+  return static_cast<std::size_t>(symbols - start) + kPortableKernels.pack(q + i, n - i, mask + i / 8, symbols);
+}
+
+TRIBUTARY_TARGET std::size_t expand(const std::uint8_t* mask, const std::uint8_t* symbols, std::size_t n,
+                                    std::int8_t* q) {
+  const std::uint8_t* const start = symbols;
+  std::size_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    const unsigned row = mask[i / 8];
+    const __m128i packed = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(symbols));
+    const __m128i order = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(kSpread[row].data()));
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(q + i), _mm_shuffle_epi8(packed, order));
+    symbols += _mm_popcnt_u32(row);
+  }
+  return static_cast<std::size_t>(symbols - start) + kPortableKernels.expand(mask + i / 8, symbols, n - i, q + i);
+}
+
+// Eight states: looks the symbols up, updates, and refills those that fell below 2^15 from the words in order.
+TRIBUTARY_TARGET inline __m256i step(__m256i& x, const std::uint32_t* table, const std::byte*& words) {
+  const __m256i entry =
+      _mm256_i32gather_epi32(reinterpret_cast<const int*>(table), _mm256_and_si256(x, _mm256_set1_epi32(0xFFF)), 4);
+  const __m256i frequency = _mm256_and_si256(_mm256_srli_epi32(entry, 8), _mm256_set1_epi32(0xFFF));
+  x = _mm256_add_epi32(_mm256_mullo_epi32(frequency, _mm256_srli_epi32(x, 12)), _mm256_srli_epi32(entry, 20));
+  const __m256i low = _mm256_cmpgt_epi32(_mm256_set1_epi32(1 << 15), x);
+  const auto row = static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(low)));
+  const __m256i next = _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(words)));
+  const __m256i order = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(kSpread[row].data())));
+  const __m256i placed = _mm256_permutevar8x32_epi32(next, order);
+  x = _mm256_blendv_epi8(x, _mm256_or_si256(_mm256_slli_epi32(x, 16), placed), low);
+  words += 2 * _mm_popcnt_u32(row);
+  return _mm256_and_si256(entry, _mm256_set1_epi32(0xFF));
+}
+
+TRIBUTARY_TARGET std::size_t rans_decode(const std::uint32_t* table, RansCursor& cursor, std::size_t groups,
+                                         std::uint8_t* out) {
+  auto* const lanes = reinterpret_cast<__m256i*>(cursor.states);
+  __m256i x0 = _mm256_loadu_si256(lanes), x1 = _mm256_loadu_si256(lanes + 1);
+  __m256i x2 = _mm256_loadu_si256(lanes + 2), x3 = _mm256_loadu_si256(lanes + 3);
+  const std::byte* words = cursor.words;
+  std::size_t done = 0;
+  for (; done < groups && cursor.end - words >= 64; ++done, out += 32) {
+    const __m256i s0 = step(x0, table, words), s1 = step(x1, table, words);
+    const __m256i s2 = step(x2, table, words), s3 = step(x3, table, words);
+    const __m256i bytes = _mm256_packus_epi16(_mm256_packus_epi32(s0, s1), _mm256_packus_epi32(s2, s3));
+    const __m256i ordered = _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), ordered);
+  }
+  _mm256_storeu_si256(lanes, x0);
+  _mm256_storeu_si256(lanes + 1, x1);
+  _mm256_storeu_si256(lanes + 2, x2);
+  _mm256_storeu_si256(lanes + 3, x3);
+  cursor.words = words;
+  return done;
+}
+
+}  // namespace
+
+const Kernels kAvx2Kernels = {"avx2",
+                              max_magnitude,
+                              max_magnitude_each,
+                              add,
+                              quantize,
+                              dequantize,
+                              dequantize_each,
+                              pack,
+                              expand,
+                              count_ones,
+                              has_bad_symbol,
+                              rans_decode,
+                              dither,
+                              quantize_stochastic,
+                              check_float,
+                              check_int8,
+                              fold_float,
+                              fold_int8};
+
+}  // namespace tributary::codec
+
+#endif

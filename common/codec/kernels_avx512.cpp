@@ -1,0 +1,99 @@
+#if defined(__x86_64__)
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include <immintrin.h>
+
+#include "common/codec/kernels.h"
+
+#define TRIBUTARY_TARGET \
+  __attribute__((        \
+      target("avx2,avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,popcnt,prefer-vector-width=512")))
+
+namespace tributary::codec {
+
+namespace {
+
+#include "common/codec/kernels_loops.inl"
+
+TRIBUTARY_TARGET std::size_t pack(const std::int8_t* q, std::size_t n, std::uint8_t* mask, std::uint8_t* symbols) {
+  std::uint8_t* const start = symbols;
+  std::size_t i = 0;
+  for (; i + 64 <= n; i += 64) {
+    const __m512i block = _mm512_loadu_si512(q + i);
+    const std::uint64_t bits = _mm512_test_epi8_mask(block, block);
+    std::memcpy(mask + i / 8, &bits, 8);
+    // A compress to a register and a whole store: compressing stores are slow on some processors.
+    _mm512_storeu_si512(symbols, _mm512_maskz_compress_epi8(bits, block));
+    symbols += _mm_popcnt_u64(bits);
+  }
+  return static_cast<std::size_t>(symbols - start) + kPortableKernels.pack(q + i, n - i, mask + i / 8, symbols);
+}
+
+TRIBUTARY_TARGET std::size_t expand(const std::uint8_t* mask, const std::uint8_t* symbols, std::size_t n,
+                                    std::int8_t* q) {
+  const std::uint8_t* const start = symbols;
+  std::size_t i = 0;
+  for (; i + 64 <= n; i += 64) {
+    std::uint64_t bits;
+    std::memcpy(&bits, mask + i / 8, 8);
+    _mm512_storeu_si512(q + i, _mm512_maskz_expand_epi8(bits, _mm512_loadu_si512(symbols)));
+    symbols += _mm_popcnt_u64(bits);
+  }
+  return static_cast<std::size_t>(symbols - start) + kPortableKernels.expand(mask + i / 8, symbols, n - i, q + i);
+}
+
+// Sixteen states; see kernels_avx2.cpp.
+TRIBUTARY_TARGET inline __m128i step(__m512i& x, const std::uint32_t* table, const std::byte*& words) {
+  const __m512i entry = _mm512_i32gather_epi32(_mm512_and_si512(x, _mm512_set1_epi32(0xFFF)), table, 4);
+  const __m512i frequency = _mm512_and_si512(_mm512_srli_epi32(entry, 8), _mm512_set1_epi32(0xFFF));
+  x = _mm512_add_epi32(_mm512_mullo_epi32(frequency, _mm512_srli_epi32(x, 12)), _mm512_srli_epi32(entry, 20));
+  const __mmask16 low = _mm512_cmplt_epu32_mask(x, _mm512_set1_epi32(1 << 15));
+  const __m512i next = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(words)));
+  x = _mm512_mask_or_epi32(x, low, _mm512_slli_epi32(x, 16), _mm512_maskz_expand_epi32(low, next));
+  words += 2 * _mm_popcnt_u32(low);
+  return _mm512_cvtepi32_epi8(entry);
+}
+
+TRIBUTARY_TARGET std::size_t rans_decode(const std::uint32_t* table, RansCursor& cursor, std::size_t groups,
+                                         std::uint8_t* out) {
+  __m512i x0 = _mm512_loadu_si512(cursor.states), x1 = _mm512_loadu_si512(cursor.states + 16);
+  const std::byte* words = cursor.words;
+  std::size_t done = 0;
+  for (; done < groups && cursor.end - words >= 64; ++done, out += 32) {
+    const __m128i s0 = step(x0, table, words);
+    const __m128i s1 = step(x1, table, words);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), _mm256_set_m128i(s1, s0));
+  }
+  _mm512_storeu_si512(cursor.states, x0);
+  _mm512_storeu_si512(cursor.states + 16, x1);
+  cursor.words = words;
+  return done;
+}
+
+}  // namespace
+
+const Kernels kAvx512Kernels = {"avx512",
+                                max_magnitude,
+                                max_magnitude_each,
+                                add,
+                                quantize,
+                                dequantize,
+                                dequantize_each,
+                                pack,
+                                expand,
+                                count_ones,
+                                has_bad_symbol,
+                                rans_decode,
+                                dither,
+                                quantize_stochastic,
+                                check_float,
+                                check_int8,
+                                fold_float,
+                                fold_int8};
+
+}  // namespace tributary::codec
+
+#endif

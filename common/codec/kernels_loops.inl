@@ -1,0 +1,183 @@
+// Included by each kernels_<set>.cpp inside its own anonymous namespace, with TRIBUTARY_TARGET set to the attribute
+// that names the instruction set. Plain loops that compilers vectorise; the arithmetic is that of IEEE 754 one
+// operation at a time, so the width of the registers does not show in the results.
+
+// Adding and subtracting it rounds a float of magnitude below 2^22 half to even.
+inline constexpr float kRoundFloat = 0x1.8p23F;
+// The same for doubles below 2^51; the integer then is the difference of the bits.
+inline constexpr double kRoundDouble = 0x1.8p52;
+
+TRIBUTARY_TARGET inline Magnitude magnitude_of(float x) {
+  return std::bit_cast<std::uint32_t>(x) & 0x7FFFFFFFu;
+}
+
+TRIBUTARY_TARGET Magnitude max_magnitude(const float* x, std::size_t n) {
+  // Magnitudes are below 2^31, and signed comparison is what every instruction set has.
+  std::int32_t largest = 0;
+  for (std::size_t i = 0; i < n; ++i) largest = std::max(largest, static_cast<std::int32_t>(magnitude_of(x[i])));
+  return static_cast<Magnitude>(largest);
+}
+
+TRIBUTARY_TARGET void max_magnitude_each(const float* __restrict x, std::size_t n, Magnitude* __restrict maxima) {
+  for (std::size_t i = 0; i < n; ++i) {
+    maxima[i] = static_cast<Magnitude>(
+        std::max(static_cast<std::int32_t>(maxima[i]), static_cast<std::int32_t>(magnitude_of(x[i]))));
+  }
+}
+
+TRIBUTARY_TARGET void add(const float* a, const float* b, std::size_t n, float* sum) {
+  for (std::size_t i = 0; i < n; ++i) sum[i] = a[i] + b[i];
+}
+
+template <bool kEach, bool kResidual>
+TRIBUTARY_TARGET void quantize_as(float* __restrict x, std::size_t n, float scale, const float* __restrict scales,
+                                  Magnitude keep_from, std::int8_t* __restrict q, float* __restrict residual) {
+  const auto from = static_cast<std::int32_t>(keep_from);
+  for (std::size_t i = 0; i < n; ++i) {
+    const float s = kEach ? scales[i] : scale;
+    const bool keep = (static_cast<std::int32_t>(magnitude_of(x[i])) >= from) & (s > 0);
+    const float ratio = keep ? x[i] / s : 0.0F;
+    const auto integer = static_cast<std::int32_t>((ratio + kRoundFloat) - kRoundFloat);
+    const float value = s * static_cast<float>(integer);
+    q[i] = static_cast<std::int8_t>(integer);
+    if (kResidual) residual[i] = keep ? x[i] - value : 0.0F;
+    x[i] = value;
+  }
+}
+
+TRIBUTARY_TARGET void quantize(const QuantizeRun& r) {
+  if (r.scales != nullptr) {
+    if (r.residual != nullptr) return quantize_as<true, true>(r.x, r.n, 0, r.scales, r.keep_from, r.q, r.residual);
+    return quantize_as<true, false>(r.x, r.n, 0, r.scales, r.keep_from, r.q, nullptr);
+  }
+  if (r.residual != nullptr) return quantize_as<false, true>(r.x, r.n, r.scale, nullptr, r.keep_from, r.q, r.residual);
+  return quantize_as<false, false>(r.x, r.n, r.scale, nullptr, r.keep_from, r.q, nullptr);
+}
+
+TRIBUTARY_TARGET void dequantize(const std::int8_t* __restrict q, std::size_t n, float scale, float* __restrict out) {
+  for (std::size_t i = 0; i < n; ++i) out[i] = scale * static_cast<float>(q[i]);
+}
+
+TRIBUTARY_TARGET void dequantize_each(const std::int8_t* __restrict q, std::size_t n, const float* __restrict scales,
+                                      float* __restrict out) {
+  for (std::size_t i = 0; i < n; ++i) out[i] = scales[i] * static_cast<float>(q[i]);
+}
+
+TRIBUTARY_TARGET std::size_t count_ones(const std::uint8_t* bytes, std::size_t n) {
+  std::size_t ones = 0;
+  std::size_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    std::uint64_t word;
+    std::memcpy(&word, bytes + i, 8);
+    ones += static_cast<std::size_t>(__builtin_popcountll(word));
+  }
+  for (; i < n; ++i) ones += static_cast<std::size_t>(__builtin_popcount(bytes[i]));
+  return ones;
+}
+
+TRIBUTARY_TARGET bool has_bad_symbol(const std::uint8_t* symbols, std::size_t n) {
+  std::uint8_t bad = 0;
+  for (std::size_t i = 0; i < n; ++i) bad |= static_cast<std::uint8_t>((symbols[i] & 0x7F) == 0);
+  return bad != 0;
+}
+
+// Philox4x32-10 on eight counters side by side; see base/random.h.
+TRIBUTARY_TARGET void dither(std::uint64_t key, std::uint64_t first, std::uint16_t* __restrict out) {
+  constexpr std::uint32_t kMul0 = 0xD2511F53, kMul1 = 0xCD9E8D57, kWeyl0 = 0x9E3779B9, kWeyl1 = 0xBB67AE85;
+  constexpr std::size_t kLanes = 8;
+  for (std::size_t group = 0; group < kKernelBlock / 64; ++group) {
+    std::uint32_t c[4][kLanes];
+    for (std::size_t l = 0; l < kLanes; ++l) {
+      const std::uint64_t counter = first + group * kLanes + l;
+      c[0][l] = static_cast<std::uint32_t>(counter);
+      c[1][l] = static_cast<std::uint32_t>(counter >> 32);
+      c[2][l] = c[3][l] = 0;
+    }
+    auto k0 = static_cast<std::uint32_t>(key);
+    auto k1 = static_cast<std::uint32_t>(key >> 32);
+    for (int round = 0; round < 10; ++round, k0 += kWeyl0, k1 += kWeyl1) {
+      for (std::size_t l = 0; l < kLanes; ++l) {
+        const std::uint64_t p0 = std::uint64_t{kMul0} * c[0][l];
+        const std::uint64_t p1 = std::uint64_t{kMul1} * c[2][l];
+        c[0][l] = static_cast<std::uint32_t>(p1 >> 32) ^ c[1][l] ^ k0;
+        c[2][l] = static_cast<std::uint32_t>(p0 >> 32) ^ c[3][l] ^ k1;
+        c[1][l] = static_cast<std::uint32_t>(p1);
+        c[3][l] = static_cast<std::uint32_t>(p0);
+      }
+    }
+    for (std::size_t w = 0; w < 4; ++w, out += 2 * kLanes) {
+      for (std::size_t l = 0; l < kLanes; ++l) {
+        out[l] = static_cast<std::uint16_t>(c[w][l]);
+        out[kLanes + l] = static_cast<std::uint16_t>(c[w][l] >> 16);
+      }
+    }
+  }
+}
+
+template <bool kResidual>
+TRIBUTARY_TARGET void quantize_stochastic_as(const float* __restrict x, std::size_t n, float scale,
+                                             const std::uint16_t* __restrict dither, std::int8_t* __restrict q,
+                                             float* __restrict residual) {
+  for (std::size_t i = 0; i < n; ++i) {
+    const float offset = (static_cast<float>(static_cast<std::int32_t>(dither[i])) + 0.5F) * 0x1p-16F;
+    const float raised = x[i] / scale + offset;
+    const float nearest = (raised + kRoundFloat) - kRoundFloat;
+    float below = nearest > raised ? nearest - 1.0F : nearest;
+    below = below > 127.0F ? 127.0F : below;
+    below = below < -127.0F ? -127.0F : below;
+    q[i] = static_cast<std::int8_t>(static_cast<std::int32_t>(below));
+    if (kResidual) residual[i] = x[i] - scale * below;
+  }
+}
+
+TRIBUTARY_TARGET void quantize_stochastic(const float* x, std::size_t n, float scale, const std::uint16_t* dither,
+                                          std::int8_t* q, float* residual) {
+  if (residual != nullptr) return quantize_stochastic_as<true>(x, n, scale, dither, q, residual);
+  quantize_stochastic_as<false>(x, n, scale, dither, q, nullptr);
+}
+
+TRIBUTARY_TARGET FloatCheck check_float(const BlobFloat* x, std::size_t n) {
+  constexpr std::size_t kLanes = 8;
+  double lanes[kLanes] = {};
+  std::int32_t largest[kLanes] = {};
+  std::size_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    for (std::size_t l = 0; l < kLanes; ++l) {
+      const float v = x[i + l];
+      largest[l] = std::max(largest[l], static_cast<std::int32_t>(magnitude_of(v)));
+      lanes[l] += static_cast<double>(v) * static_cast<double>(v);
+    }
+  }
+  for (std::size_t l = 0; i < n; ++i, ++l) {
+    const float v = x[i];
+    largest[l] = std::max(largest[l], static_cast<std::int32_t>(magnitude_of(v)));
+    lanes[l] += static_cast<double>(v) * static_cast<double>(v);
+  }
+  const double squares =
+      ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
+  return {static_cast<Magnitude>(*std::max_element(largest, largest + kLanes)), squares};
+}
+
+TRIBUTARY_TARGET Int8Check check_int8(const std::int8_t* q, std::size_t n) {
+  std::int32_t squares = 0;
+  std::uint8_t bad = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    squares += static_cast<std::int16_t>(q[i]) * static_cast<std::int16_t>(q[i]);
+    bad |= static_cast<std::uint8_t>(q[i] == -128);
+  }
+  return {static_cast<std::uint32_t>(squares), bad != 0};
+}
+
+TRIBUTARY_TARGET inline std::int64_t fixed(double product) {
+  return std::bit_cast<std::int64_t>(product + kRoundDouble) - std::bit_cast<std::int64_t>(kRoundDouble);
+}
+
+TRIBUTARY_TARGET void fold_float(const BlobFloat* __restrict x, std::size_t n, double unit,
+                                 std::int64_t* __restrict sum) {
+  for (std::size_t i = 0; i < n; ++i) sum[i] += fixed(unit * static_cast<double>(x[i]));
+}
+
+TRIBUTARY_TARGET void fold_int8(const std::int8_t* __restrict q, std::size_t n, float scale, double unit,
+                                std::int64_t* __restrict sum) {
+  for (std::size_t i = 0; i < n; ++i) sum[i] += fixed(unit * static_cast<double>(scale * static_cast<float>(q[i])));
+}
