@@ -57,18 +57,27 @@ Kernel batch_normalization(const Setup& setup) {
   };
 }
 
+// LibTorch's fused kernel takes a scale and a shift of exactly the normalised shape; others are applied after it.
+at::Tensor normalize_layer(const Call& call, std::size_t axis, float epsilon) {
+  const auto shape = call[0].sizes().slice(axis);
+  if (call[1].sizes() == shape && (!call.has(2) || call[2].sizes() == shape))
+    return at::layer_norm(call[0], shape, call[1], call[2], epsilon, false);
+  const at::Tensor y = at::layer_norm(call[0], shape, {}, {}, epsilon, false).mul(call[1]);
+  return call.has(2) ? y.add(call[2]) : y;
+}
+
 Kernel layer_normalization(const Setup& setup) {
   const auto given_axis = setup.node.integer("axis", -1);
   const float epsilon = setup.node.real("epsilon", 1e-5f);
+  const bool wants_statistics = setup.wants(1) || setup.wants(2);
   return [=, name = label(setup.node)](const Call& call) -> Outputs {
     const at::Tensor& x = call[0];
-    const auto shape = x.sizes().slice(static_cast<std::size_t>(from_front(given_axis, x.dim(), name)));
-    const bool fused = call[1].sizes() == shape && (!call.has(2) || call[2].sizes() == shape);
-    auto [y, mean, deviation] = at::native_layer_norm(x, shape, fused ? call[1] : at::Tensor(),
-                                                      fused && call.has(2) ? call[2] : at::Tensor(), epsilon);
-    if (!fused) y = y.mul(call[1]);
-    if (!fused && call.has(2)) y = y.add(call[2]);
-    return {y, mean, deviation};
+    const auto first = from_front(given_axis, x.dim(), name);
+    const at::Tensor y = normalize_layer(call, static_cast<std::size_t>(first), epsilon);
+    if (!wants_statistics) return {y};
+    std::vector<std::int64_t> axes;
+    for (auto axis = first; axis < x.dim(); ++axis) axes.push_back(axis);
+    return {y, x.mean(axes, true), x.var(axes, false, true).add(epsilon).rsqrt()};
   };
 }
 
