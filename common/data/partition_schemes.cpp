@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <queue>
 #include <utility>
 
 #include "common/base/error.h"
@@ -149,13 +150,20 @@ class DirichletDraw {
 
 // Moves random examples from whoever holds most to everybody with fewer than `least`.
 void top_up(Parts& parts, std::size_t least, RandomStream& random) {
-  const auto smaller = [](const Indices& a, const Indices& b) { return a.size() < b.size(); };
+  using Holder = std::pair<std::size_t, std::uint32_t>;  // examples, participant
+  std::priority_queue<Holder> richest;
+  for (std::uint32_t p = 0; p < parts.size(); ++p) {
+    if (parts[p].size() > least) richest.emplace(parts[p].size(), p);
+  }
   for (Indices& part : parts) {
     while (part.size() < least) {
-      Indices& richest = *std::max_element(parts.begin(), parts.end(), smaller);
-      std::swap(richest[random.below(richest.size())], richest.back());
-      part.push_back(richest.back());
-      richest.pop_back();
+      Indices& giver = parts[richest.top().second];
+      std::swap(giver[random.below(giver.size())], giver.back());
+      part.push_back(giver.back());
+      giver.pop_back();
+      const Holder rest{giver.size(), richest.top().second};
+      richest.pop();
+      if (rest.first > least) richest.push(rest);
     }
   }
 }

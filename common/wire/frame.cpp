@@ -145,7 +145,10 @@ struct Writer {
   void operator()(const Offer& m) { write(m, to.initOffer()); }
   void operator()(const Decline& m) { write(m, to.initDecline()); }
   void operator()(const Fetch& m) { write(m, to.initFetch()); }
-  void operator()(const Data&) { TRIBUTARY_CHECK(!"Data is framed by data_frame"); }
+  void operator()(const Data& m) {
+    to.initData().setOffset(m.offset);
+    to.getData().setBytes({reinterpret_cast<const kj::byte*>(m.bytes.data()), m.bytes.size()});
+  }
   void operator()(const Update& m) { write(m, to.initUpdate()); }
   void operator()(const Verdict& m) { write(m, to.initVerdict()); }
   void operator()(const RoundClosed& m) { write(m, to.initRoundClosed()); }
