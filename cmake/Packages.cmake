@@ -30,6 +30,15 @@ target_include_directories(tributary_onnx SYSTEM INTERFACE ${ONNX_INCLUDE_DIR})
 target_link_libraries(tributary_onnx INTERFACE ${ONNX_LIBRARY} ${ONNX_PROTO_LIBRARY} protobuf::libprotobuf)
 set_target_properties(tributary_onnx PROPERTIES EXPORT_NAME onnx)
 
+# zstd has no CMake package on Debian 12.
+find_path(ZSTD_INCLUDE_DIR zstd.h REQUIRED)
+find_library(ZSTD_LIBRARY zstd REQUIRED)
+add_library(tributary_zstd INTERFACE)
+add_library(tributary::zstd ALIAS tributary_zstd)
+target_include_directories(tributary_zstd SYSTEM INTERFACE ${ZSTD_INCLUDE_DIR})
+target_link_libraries(tributary_zstd INTERFACE ${ZSTD_LIBRARY})
+set_target_properties(tributary_zstd PROPERTIES EXPORT_NAME zstd)
+
 # LibTorch, as a target whose headers are system headers and whose flags do not leak.
 find_package(Torch REQUIRED)
 add_library(tributary_torch INTERFACE)

@@ -104,7 +104,7 @@ struct Welcome {
 struct Plan {
   # How to train: online gradient descent. The participant refuses what is out of range.
 
-  loss @0 :Text;                  # "cross-entropy", "binary-cross-entropy", "mean-squared-error"
+  loss @0 :Text;                  # "cross_entropy", "binary_cross_entropy", "mean_squared_error"
   learningRate @1 :Float64;       # this and all below: 0 to 1e12
   learningRateDecay @2 :Float64;  # rate = learningRate * learningRateDecay^round
   momentum @3 :Float64;
@@ -121,7 +121,7 @@ struct Offer {
   # Take part in a round: fetch the blobs, train, answer with Update, or Decline.
 
   round @0 :UInt64;               # grows within a run
-  model @1 :Digest;               # blob: the ONNX graph
+  model @1 :Digest;               # blob: the ONNX graph, its parameters zero, as one zstd frame
   modelBytes @2 :UInt64;
   edge @3 :Digest;                # blob: the edge copy, from which the training starts
   edgeBytes @4 :UInt64;

@@ -51,7 +51,7 @@ struct Plan {
 
 struct Offer {
   std::uint64_t round = 0;
-  Digest model;  // blob: the ONNX graph
+  Digest model;  // blob: the graph without its values (model/skeleton.h)
   std::uint64_t model_bytes = 0;
   Digest edge;  // blob: the edge copy
   std::uint64_t edge_bytes = 0;

@@ -18,7 +18,7 @@ inline Digest digest_of(std::string_view text) {
 
 inline Plan full_plan() {
   Plan plan;
-  plan.loss = "cross-entropy";
+  plan.loss = "cross_entropy";
   plan.learning_rate = 0.1;
   plan.learning_rate_decay = 0.99;
   plan.momentum = 0.9;

@@ -1,0 +1,62 @@
+// common/options/command_line.h
+//
+// Command lines and configuration files, on Boost.Program_options, over a table of keys. Any thread.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/options/keys.h"
+
+namespace tributary::options {
+
+// An option of a program that is no key: "--out DIR", "--json". Names without dashes.
+struct Option {
+  std::string name;
+  std::string value;  // what --help calls its value: "DIR"; empty = a switch without one
+  std::string help;
+  bool repeated = false;
+};
+
+// One command of a program ("enroll"), or a program without commands (name empty).
+struct Command {
+  std::string name;
+  std::string summary;                    // one line
+  std::vector<std::string> positional;    // names of what follows: {"NAME"}; "FILE..." takes any number
+  std::vector<Option> options;            // --help is added to each; --config and --set where there are keys
+  std::string examples;                   // shown at the end of --help, commands as a user types them
+};
+
+struct Arguments {
+  std::vector<std::string> positional;
+  std::map<std::string, std::vector<std::string>> options;  // given ones only
+
+  bool has(std::string_view option) const;
+  // The (last) value, or `fallback`.
+  std::string get(std::string_view option, std::string_view fallback = "") const;
+};
+
+// Parses `words` (without program and command names) by `command`; keys go to `keys` (may be null): first those of
+// --config FILE (files in the order given), then --set key=value and --key=value in order of the line, so that the line
+// wins. Returns nullopt when --help was asked (the caller prints help()). Throws Malformed: unknown option (naming the
+// nearest), missing or superfluous value or argument, what Keys::set throws; Unavailable: a file that cannot be read.
+std::optional<Arguments> parse(const Command& command, Keys* keys, const std::vector<std::string>& words);
+
+// What --help prints: usage, arguments, options, keys grouped by their first part, examples. `width` in columns.
+std::string help(std::string_view program, const Command& command, const Keys* keys, std::size_t width = 100);
+// For a program of several commands.
+std::string help(std::string_view program, std::string_view summary, const std::vector<Command>& commands);
+
+// Reads an INI file ([section] key = value; # and ; comments) into `keys`. Throws Malformed naming file (and line where
+// known), what Keys::set throws; Unavailable.
+void read_config(const Path& file, Keys& keys);
+
+// The shape of every main(): runs `body`, translates an Error (and any other exception) to one line on standard error,
+// "PROGRAM: message", and an exit code: 0, 1 for what failed, 2 for what the user wrote wrongly (Malformed, Unsupported
+// and Refused), 130 after an interrupt.
+int run_main(std::string_view program, const std::function<int()>& body);
+
+}  // namespace tributary::options

@@ -1,0 +1,30 @@
+// coordinator/edge_publisher.h
+//
+// Makes the edge copy of each round: the sparsity that the schedule says, quantisation, entropy coding, and the memory
+// of what rounding lost (error feedback). One thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "common/codec/edge_copy.h"
+#include "coordinator/settings.h"
+
+namespace tributary::coordinator {
+
+class EdgePublisher {
+ public:
+  EdgePublisher(model::LayoutPtr layout, const EdgePolicy& policy, unsigned threads);
+
+  // Sparsity asked of the copy that is made after round `round` (0 = the first, before any round).
+  double sparsity(std::uint64_t round) const;
+  // Throws Malformed when the model has a value that is not finite.
+  codec::EdgeCopy publish(const model::ParameterSet& global, std::uint64_t round);
+
+ private:
+  EdgePolicy policy_;
+  unsigned threads_;
+  std::vector<float> residual_;
+};
+
+}  // namespace tributary::coordinator

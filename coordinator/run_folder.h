@@ -1,0 +1,33 @@
+// coordinator/run_folder.h
+//
+// What a run leaves for people: rounds.jsonl (a line a round, as it happens), report.json, report.html, global.onnx,
+// edge.onnx. One thread.
+#pragma once
+
+#include "common/base/files.h"
+#include "common/codec/edge_copy.h"
+#include "common/model/graph.h"
+#include "coordinator/report.h"
+#include "coordinator/round_record.h"
+
+namespace tributary::coordinator {
+
+class RunFolder {
+ public:
+  // Makes the folder. Throws Refused when it holds a run already, Unavailable when it cannot be written.
+  static RunFolder create(Files& files, const Path& folder);
+
+  const Path& path() const { return path_; }
+  void append(const RoundRecord& record);
+  // Replaces global.onnx and edge.onnx.
+  void write_models(const model::Graph& graph, const model::ParameterSet& global, const codec::EdgeCopy& edge);
+  // Replaces report.json and report.html.
+  void write_report(const Report& report);
+
+ private:
+  RunFolder(Files& files, Path folder);
+  Files* files_;
+  Path path_;
+};
+
+}  // namespace tributary::coordinator

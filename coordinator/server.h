@@ -1,0 +1,75 @@
+// coordinator/server.h
+//
+// The coordinator's daemon without its sockets: sessions with participants, rounds, the global model. Channels come from
+// whoever accepts them (listener.h, or a loopback in a simulation), so the same server runs on real and simulated time.
+//
+// Life: construct; serve() every channel (spawn each in a Gate); run() once, which ends when the rounds are over, the
+// target is met, or stop() is called; then close the Gate. Everything on the runtime's network thread; checks, folds,
+// encoding and evaluation go to its workers.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <asio/awaitable.hpp>
+
+#include "common/base/files.h"
+#include "common/codec/edge_copy.h"
+#include "common/model/graph.h"
+#include "common/net/channel.h"
+#include "common/net/runtime.h"
+#include "coordinator/evaluator.h"
+#include "coordinator/round_record.h"
+#include "coordinator/settings.h"
+
+namespace tributary::coordinator {
+
+// What the server tells its surroundings. Called on the network thread, in order of rounds.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void round_started(std::uint64_t round, std::size_t selected) { (void)round, (void)selected; }
+  virtual void update_arrived(std::uint64_t round, std::size_t accepted, std::size_t goal) {
+    (void)round, (void)accepted, (void)goal;
+  }
+  // The record is complete, its evaluation included.
+  virtual void round_finished(const RoundRecord& record) = 0;
+};
+
+// How a run ended, and with what.
+struct Ending {
+  std::string why;  // "10 rounds", "target reached: edge.accuracy 0.9702 >= 0.97", "interrupted"
+  std::uint64_t round = 0;
+  model::ParameterSet global;
+  codec::EdgeCopy edge;
+};
+
+class Server {
+ public:
+  // `evaluator` may be null. `scratch` is a folder for uploads on their way (emptied at the start). References must
+  // outlive the server. Throws what encode_edge_copy throws of the initial model.
+  Server(net::Runtime& runtime, Files& files, const Settings& settings, const model::Graph& graph, Evaluator* evaluator,
+         Observer& observer, Path scratch);
+  ~Server();
+
+  // One participant's session, from Hello to the end. Never throws: what a bad peer does costs only itself.
+  asio::awaitable<void> serve(std::unique_ptr<net::Channel> channel);
+
+  // The rounds. The result holds the models of the last published round (of the initial model when there was none).
+  asio::awaitable<Ending> run();
+
+  // Ends run() soon, with `why`; sessions get Goodbye when run() ends. Idempotent.
+  void stop(const std::string& why);
+  // Ends the sessions of participants that `keep` gives a reason against ("revoked").
+  void drop_sessions(const std::function<std::string(const net::PeerIdentity&)>& keep);
+
+  std::vector<std::string> connected() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace tributary::coordinator

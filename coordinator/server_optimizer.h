@@ -1,0 +1,29 @@
+// coordinator/server_optimizer.h
+//
+// How the aggregated update moves the global model (Reddi et al. 2021, "Adaptive Federated Optimization", with SGD and
+// heavy-ball momentum as server optimiser: FedAvg and FedAvgM, Hsu et al. 2019). One thread.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "common/model/parameters.h"
+#include "coordinator/settings.h"
+
+namespace tributary::coordinator {
+
+class ServerOptimizer {
+ public:
+  ServerOptimizer(model::LayoutPtr layout, const ServerRule& rule);
+
+  // velocity = momentum * velocity + update; values += learning_rate * velocity. Role::State values move by the update
+  // itself, whatever the rule. REQUIRES: spans of the layout's size.
+  void apply(std::span<float> values, std::span<const float> update);
+
+ private:
+  model::LayoutPtr layout_;
+  ServerRule rule_;
+  std::vector<float> velocity_;  // empty without momentum
+};
+
+}  // namespace tributary::coordinator

@@ -1,0 +1,89 @@
+// coordinator/settings.h
+//
+// What a coordinator is configured with: plain values with defaults, bound to the configuration keys.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+
+#include "common/data/source.h"
+#include "common/options/keys.h"
+#include "common/wire/messages.h"
+
+namespace tributary::coordinator {
+
+// "all", a fraction of those there ("0.1": has a point), or a number of participants ("10").
+class Share {
+ public:
+  Share() = default;  // all
+  // Throws Malformed: none of the three, a fraction outside (0, 1], the number 0.
+  static Share parse(std::string_view text);
+  std::string text() const;
+  // Of `total`: a fraction is rounded to nearest, at least 1; a number stays what it is, also above `total`.
+  std::uint32_t of(std::uint32_t total) const;
+
+ private:
+  std::variant<std::monostate, double, std::uint32_t> value_;
+};
+
+struct RoundPolicy {
+  Share participants = Share::parse("1");  // round.participants: how many must be there before the first round starts
+  Share cohort;                            // round.cohort: updates that a round wants, of the participants there
+  Share quorum = Share::parse("0.5");      // round.quorum: updates, of the cohort, without which a round is aborted
+  double overselect = 1.0;                 // round.overselect: asked = cohort * overselect, rounded up; >= 1
+  double deadline_seconds = 600;           // round.deadline_seconds: after that a round ends with what came
+  double return_seconds = 5;               // round.return_seconds: how long one that lost its line may take to be back
+  std::uint64_t max_examples = 1u << 20;   // round.max_examples: cap on what one participant's update weighs
+};
+
+struct EdgePolicy {
+  std::uint32_t bits = 8;                  // edge.bits: 8 or 32
+  std::uint32_t levels = 100;              // edge.levels
+  double sparsity = 0.5;                   // edge.sparsity: final
+  double initial_sparsity = 0.0;           // edge.initial_sparsity: of the first copy, when the schedule has rounds
+  std::uint64_t sparsity_begin = 0;        // edge.sparsity_begin: round in which the cubic schedule begins
+  std::uint64_t sparsity_end = 0;          // edge.sparsity_end: round from which `sparsity` holds; 0 = from the start
+  bool per_layer = true;                   // edge.per_layer
+};
+
+struct ServerRule {
+  double learning_rate = 1.0;  // server.learning_rate
+  double momentum = 0.0;       // server.momentum: heavy ball on the aggregated update, [0, 1)
+};
+
+// What ends a run before its rounds are over.
+struct Target {
+  std::string metric;  // target.metric: "", "edge.accuracy", "global.accuracy", "edge.loss", "global.loss"
+  double value = 0;    // target.value: reached at or above (accuracy), at or below (loss)
+};
+
+struct Settings {
+  std::string federation;       // name, for the log; from the folder, no key
+  std::string model = "2nn";    // model: zoo specification or ONNX file
+  std::uint64_t rounds = 10;    // rounds: 0 = for ever
+  std::uint64_t seed = 1;       // seed
+  Target target;
+  RoundPolicy round;
+  EdgePolicy edge;
+  std::string update_encoding = "int8";  // update.encoding
+  double update_max_norm = 0;            // update.max_norm: L2 norm from which an update is refused; 0 = no limit
+  ServerRule server;
+  wire::Plan training;                   // training.*
+  data::DataSource evaluation;           // evaluation.*
+  std::uint64_t evaluation_every = 1;    // evaluation.every: rounds
+  std::string listen_host;               // listen.host: address to listen on; empty = federation's host
+  std::uint32_t listen_port = 0;         // listen.port; with listen.port given, 0 = any free one
+  double ping_seconds = 20;              // session.ping_seconds
+  std::uint32_t workers = 0;             // workers: threads that check, fold and encode; 0 = as many as cores
+
+  Settings();
+};
+
+void bind(options::Keys& keys, Settings& settings);
+
+// What no single key can say: throws Malformed naming the keys that do not go together (target without evaluation data,
+// sparsity schedule that ends before it begins, quorum above cohort, unknown update encoding, ...).
+void check(const Settings& settings, const options::Keys& keys);
+
+}  // namespace tributary::coordinator

@@ -1,0 +1,96 @@
+// participant/agent.h
+//
+// A participant as a library: give it a way to the coordinator and a source of private examples, and run it. It
+// connects, takes offers, trains on the edge copy, returns the encoded difference, and reconnects with jittered back-off.
+// Examples never leave the process. LibTorch stays out of this header.
+//
+// Life: construct; run() once (spawn it in a Gate); it ends when the coordinator says that the federation is over, when
+// the participant is refused for good, or after stop(). Many agents may share one Runtime: each has its own session and
+// source; training runs on the runtime's workers.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <asio/awaitable.hpp>
+
+#include "common/base/files.h"
+#include "common/data/dataset.h"
+#include "common/net/channel.h"
+#include "common/net/pki.h"
+#include "common/net/runtime.h"
+
+namespace tributary::participant {
+
+// Where an agent's examples come from. Called on a worker thread, one call at a time for each source.
+class ExampleSource {
+ public:
+  virtual ~ExampleSource() = default;
+  // How many there are now, a hint for the coordinator; 0 = unknown.
+  virtual std::uint64_t size() const = 0;
+  // What to learn from in this round; nullopt or an empty view: nothing, the offer is declined.
+  virtual std::optional<data::View> examples(std::uint64_t round) = 0;
+  // The update learnt from the examples of `round` was accepted, or was not and will not be.
+  virtual void settled(std::uint64_t round, bool accepted) { (void)round, (void)accepted; }
+};
+
+// The same examples every round.
+std::unique_ptr<ExampleSource> fixed_examples(data::View view);
+
+// Opens a session. `connect_with` makes the TLS one; simulations give a loopback's end.
+using Connector = std::function<asio::awaitable<std::unique_ptr<net::Channel>>()>;
+// host and port of the bundle unless `server` ("host:port") is given. Throws Malformed for a bad bundle or server.
+Connector connect_with(net::Runtime& runtime, const net::Bundle& bundle, const std::string& server = "");
+
+struct AgentOptions {
+  std::string name;                // of the participant; keys its random streams
+  double retry_seconds = 1;        // first pause after a lost line; doubled each time, jittered by half
+  double max_retry_seconds = 60;   // longest pause
+  std::uint32_t max_retries = 0;   // give up after so many failures in a row; 0 = never
+  Path state;                      // folder for what must survive a restart (residuals); empty = memory only
+  std::uint64_t max_model_bytes = std::uint64_t{4} << 30;  // of a model or edge copy offered; more is declined
+};
+
+// What a user may want to see. Called on the network thread.
+class AgentObserver {
+ public:
+  virtual ~AgentObserver() = default;
+  virtual void connected(const std::string& federation) { (void)federation; }
+  virtual void offered(std::uint64_t round) { (void)round; }
+  struct Trained {
+    std::uint64_t round = 0, examples = 0, update_bytes = 0;
+    double loss = 0, accuracy = 0, seconds = 0;
+  };
+  virtual void trained(const Trained& result) { (void)result; }
+  virtual void verdict(std::uint64_t round, bool accepted, const std::string& reason) {
+    (void)round, (void)accepted, (void)reason;
+  }
+  virtual void disconnected(const std::string& reason, double retry_seconds) { (void)reason, (void)retry_seconds; }
+};
+
+// Why run() ended.
+struct AgentEnd {
+  bool orderly = false;  // the coordinator said goodbye for good, or stop()
+  std::string reason;
+  std::uint64_t rounds = 0;  // updates accepted
+};
+
+class Agent {
+ public:
+  // References must outlive the agent; `observer` may be null.
+  Agent(net::Runtime& runtime, Files& files, Connector connect, std::unique_ptr<ExampleSource> source,
+        AgentOptions options, AgentObserver* observer = nullptr);
+  ~Agent();
+
+  asio::awaitable<AgentEnd> run();
+  // Ends run() soon: training stops at its next step. Idempotent; network thread.
+  void stop();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace tributary::participant
