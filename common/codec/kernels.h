@@ -94,6 +94,18 @@ struct Kernels {
   // sum[i] += to_fixed(weight, x[i]) with unit = weight * 2^40; |unit * x[i]| < 2^51.
   void (*fold_float)(const BlobFloat* x, std::size_t n, double unit, std::int64_t* sum);
   void (*fold_int8)(const std::int8_t* q, std::size_t n, float scale, double unit, std::int64_t* sum);
+
+  // Rotation. Unnormalised Walsh-Hadamard transform in place. REQUIRES: n is a power of two, at least 8.
+  void (*hadamard)(float* x, std::size_t n);
+  // Changes the sign of x[i] where bit i % 16 of bits[i / 16] is set. REQUIRES: n % 16 == 0.
+  void (*flip_signs)(float* x, std::size_t n, const std::uint16_t* bits);
+  // code[i] = the level nearest to |unit * x[i]| among `positive` ones, + positive where negative; x[i] = that level, with
+  // its sign. thresholds: between the levels.
+  void (*nearest_levels)(float* x, std::size_t n, float unit, const float* thresholds, const float* levels,
+                         std::size_t positive, std::uint8_t* code);
+  // Sum of products in eight interleaved lanes. REQUIRES: n % 8 == 0.
+  double (*dot)(const float* a, const float* b, std::size_t n);
+  void (*scale_by)(float* x, std::size_t n, float factor);
 };
 
 // The fastest variant that this processor runs.

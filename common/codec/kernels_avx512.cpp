@@ -17,6 +17,7 @@ namespace tributary::codec {
 namespace {
 
 #include "common/codec/kernels_loops.inl"
+#include "common/codec/kernels_rotation.inl"
 
 TRIBUTARY_TARGET std::size_t pack(const std::int8_t* q, std::size_t n, std::uint8_t* mask, std::uint8_t* symbols) {
   std::uint8_t* const start = symbols;
@@ -92,7 +93,12 @@ const Kernels kAvx512Kernels = {"avx512",
                                 check_float,
                                 check_int8,
                                 fold_float,
-                                fold_int8};
+                                fold_int8,
+                                hadamard,
+                                flip_signs,
+                                nearest_levels,
+                                dot,
+                                scale_by};
 
 }  // namespace tributary::codec
 

@@ -11,6 +11,7 @@ namespace tributary::codec {
 namespace {
 
 #include "common/codec/kernels_loops.inl"
+#include "common/codec/kernels_rotation.inl"
 
 std::size_t pack(const std::int8_t* q, std::size_t n, std::uint8_t* mask, std::uint8_t* symbols) {
   std::size_t count = 0;
@@ -77,6 +78,11 @@ const Kernels kPortableKernels = {"portable",
                                   check_float,
                                   check_int8,
                                   fold_float,
-                                  fold_int8};
+                                  fold_int8,
+                                  hadamard,
+                                  flip_signs,
+                                  nearest_levels,
+                                  dot,
+                                  scale_by};
 
 }  // namespace tributary::codec

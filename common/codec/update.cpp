@@ -1,215 +1,181 @@
-// Update blob, little-endian:
-//
-//   blob    := magic:u32 ("TUP1") encoding:u8 zero:u8[3] layout:u8[32] segment*
-//   segment := float32 tensor: value:f32 x size
-//            | int8 tensor:    block*           (Role::Weight under int8 only)
-//   block   := scale:f32 q:i8 x min(1024, what is left of the tensor)
-//
-// Segments stand in layout order and have no lengths of their own: the layout gives them, so a blob has exactly one
-// valid size and nothing in it decides what is allocated. q = -128 is refused. Drawback: a reader without the layout
-// cannot skip through a blob.
 #include "common/codec/update.h"
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstring>
 
 #include "common/base/error.h"
 #include "common/base/parallel.h"
+#include "common/codec/update_format.h"
 
 namespace tributary::codec {
 
 namespace {
 
-constexpr std::uint32_t kMagic = 0x31505554;  // "TUP1"
-constexpr std::uint64_t kHeaderBytes = 40;
-constexpr std::uint64_t kBlock = 1024;
-constexpr std::uint8_t kFloat32 = 0;
-constexpr std::uint8_t kInt8 = 1;
+constexpr std::string_view kMagic = "TUP1";
+constexpr std::size_t kHeaderBytes = 48;
+// Pieces that one thread takes at a time: some ten thousand values.
+constexpr std::size_t kGrain = 16;
 
-// A run of values coded in one way: a block of int8, or a piece of a float32 tensor. Pieces are independent.
-struct Piece {
-  const model::TensorSpec* tensor;
-  std::uint64_t offset;  // of the first value in the arena
-  std::uint64_t count;
-  std::uint64_t at;  // of the first byte in the blob
-  bool quantized;
-};
-
-std::uint64_t bytes_of(const Piece& piece) {
-  return piece.quantized ? sizeof(float) + piece.count : piece.count * 4;
+const UpdateFormat* format_of(std::uint8_t encoding) {
+  static const std::array<const UpdateFormat*, 6> formats = {&kFloat32Update, &kInt8Update, &kInt4Update,
+                                                             &kRotatedUpdate, &kTopkUpdate, &kTernaryUpdate};
+  return encoding < formats.size() ? formats[encoding] : nullptr;
 }
 
-std::vector<Piece> pieces_of(const model::ParameterLayout& layout, std::uint8_t encoding) {
-  std::vector<Piece> pieces;
-  std::uint64_t at = kHeaderBytes;
-  for (const model::TensorSpec& tensor : layout.tensors()) {
-    const bool quantized = encoding == kInt8 && tensor.role == model::Role::Weight;
-    for (std::uint64_t first = 0; first < tensor.size; first += kBlock) {
-      pieces.push_back({&tensor, tensor.offset + first, std::min(kBlock, tensor.size - first), at, quantized});
-      at += bytes_of(pieces.back());
-    }
-  }
-  return pieces;
+bool fits(std::uint8_t encoding, const UpdateDetail& detail) {
+  const bool rotated = encoding == static_cast<std::uint8_t>(UpdateEncoding::Kind::Rotated);
+  return rotated ? detail.detail >= 1 && detail.detail <= 4 : detail.detail == 0 && detail.key == 0;
 }
 
-std::uint64_t end_of(const std::vector<Piece>& pieces) {
-  return pieces.empty() ? kHeaderBytes : pieces.back().at + bytes_of(pieces.back());
-}
-
-// The values of a piece; each float32 product scale * q is rounded once, as to_fixed() asks.
-void read_piece(ByteSpan blob, const Piece& piece, std::span<float> values) {
-  const std::byte* at = blob.data() + piece.at;
-  if (!piece.quantized) {
-    std::memcpy(values.data(), at, piece.count * sizeof(float));
-    return;
-  }
-  float scale = 0;
-  std::memcpy(&scale, at, sizeof scale);
-  const auto* q = reinterpret_cast<const std::int8_t*>(at + sizeof scale);
-  for (std::uint64_t i = 0; i < piece.count; ++i) values[i] = scale * static_cast<float>(q[i]);
-}
-
-// Uniform 16-bit numbers by position: number i of the stream is half (i % 8) of block i / 8.
-class Dither {
- public:
-  explicit Dither(const RandomStream& random) : random_(random) {}
-  float at(std::uint64_t i) {
-    if (i / 8 != block_) {
-      block_ = i / 8;
-      words_ = random_.block(block_);
-    }
-    const std::uint32_t word = words_[i % 8 / 2];
-    const std::uint32_t half = i % 2 == 0 ? word & 0xffff : word >> 16;
-    return static_cast<float>(half) * 0x1p-16F;
-  }
-
- private:
-  const RandomStream& random_;
-  std::uint64_t block_ = ~std::uint64_t{0};
-  std::array<std::uint32_t, 4> words_{};
-};
-
-void write_float_piece(const Piece& piece, std::span<const float> values, std::span<std::byte> blob) {
-  std::memcpy(blob.data() + piece.at, values.data(), values.size_bytes());
-}
-
-void write_int8_piece(const Piece& piece, std::span<const float> values, const RandomStream& random,
-                      std::span<std::byte> blob) {
-  float largest = 0;
-  for (const float value : values) largest = std::max(largest, std::abs(value));
-  const float scale = largest / 127.0F;
-  // Below this the quotient is not finite; such a block is zero to any sum.
-  const bool zero = !(scale >= 0x1p-120F);
-  const float written = zero ? 0.0F : scale;
-  std::memcpy(blob.data() + piece.at, &written, sizeof written);
-  auto* q = reinterpret_cast<std::int8_t*>(blob.data() + piece.at + sizeof written);
-  Dither dither(random);
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const float down = zero ? 0.0F : std::floor(values[i] / scale + dither.at(piece.offset + i));
-    q[i] = static_cast<std::int8_t>(std::clamp(down, -127.0F, 127.0F));
-  }
-}
-
-// What the header says of the rest: the encoding, or why there is none.
-struct Header {
+// A blob cut into pieces, or why it cannot be.
+struct Opened {
   UpdateFault fault = UpdateFault::None;
-  std::string detail;
-  std::uint8_t encoding = kFloat32;
+  std::string message;
+  const UpdateFormat* weights = nullptr;
+  UpdateDetail detail;
+  std::vector<UpdatePiece> pieces;
+
+  const UpdateFormat& format(const UpdatePiece& piece) const {
+    return piece.tensor->role == model::Role::Weight ? *weights : kFloat32Update;
+  }
 };
 
-Header read_header(ByteSpan blob, const model::ParameterLayout& layout) {
-  if (blob.size() < kHeaderBytes) return {UpdateFault::Malformed, "update: shorter than its header", 0};
-  std::uint32_t magic = 0;
-  std::memcpy(&magic, blob.data(), sizeof magic);
-  if (magic != kMagic) return {UpdateFault::Malformed, "update: not an update blob", 0};
-  const auto encoding = std::to_integer<std::uint8_t>(blob[4]);
-  const bool padded = std::all_of(blob.begin() + 5, blob.begin() + 8, [](std::byte b) { return b == std::byte{0}; });
-  if (encoding > kInt8 || !padded) return {UpdateFault::Malformed, "update: unknown encoding", 0};
-  if (std::memcmp(blob.data() + 8, layout.digest().bytes.data(), 32) != 0) {
-    return {UpdateFault::WrongLayout, "update: made for a model of another layout", 0};
+void split_records(ByteReader& in, const model::ParameterLayout& layout, Opened& opened) {
+  for (const model::TensorSpec& spec : layout.tensors()) {
+    if (spec.role == model::Role::Weight) {
+      opened.weights->split(in, spec, opened.detail, opened.pieces);
+    } else {
+      split_values(in, spec, opened.pieces);
+    }
   }
-  return {UpdateFault::None, {}, encoding};
+  in.expect_end();
 }
 
-// Judges one piece; the sum of squares is added in order, so that the norm has the same bits everywhere.
-UpdateFault judge_piece(ByteSpan blob, const Piece& piece, double& squares) {
-  std::array<float, kBlock> values;
-  if (piece.quantized) {
-    float scale = 0;
-    std::memcpy(&scale, blob.data() + piece.at, sizeof scale);
-    if (!std::isfinite(scale)) return UpdateFault::NotFinite;
-    if (scale < 0) return UpdateFault::Malformed;
-    const auto* q = reinterpret_cast<const std::int8_t*>(blob.data() + piece.at + sizeof scale);
-    if (std::find(q, q + piece.count, std::int8_t{-128}) != q + piece.count) return UpdateFault::Malformed;
+Opened open(ByteSpan blob, const model::ParameterLayout& layout) {
+  const auto refuse = [](UpdateFault fault, const std::string& message) {
+    Opened refused;
+    refused.fault = fault;
+    refused.message = "update: " + message;
+    return refused;
+  };
+  if (blob.size() < kHeaderBytes || as_text(blob.first(kMagic.size())) != kMagic)
+    return refuse(UpdateFault::Malformed, "not an update");
+  ByteReader in(blob.subspan(kMagic.size()), "update");
+  Opened opened;
+  const auto encoding = in.get<std::uint8_t>();
+  opened.detail.detail = in.get<std::uint8_t>();
+  const auto zero = in.get<std::uint16_t>();
+  const Digest digest = Digest::from_bytes(in.get_bytes(32));
+  opened.detail.key = in.get<std::uint64_t>();
+  opened.weights = format_of(encoding);
+  if (opened.weights == nullptr || zero != 0 || !fits(encoding, opened.detail))
+    return refuse(UpdateFault::Malformed, "unknown encoding");
+  if (digest != layout.digest()) return refuse(UpdateFault::WrongLayout, "made for a model of another layout");
+  try {
+    split_records(in, layout, opened);
+  } catch (const Error& error) {
+    return refuse(UpdateFault::Malformed, error.what());
   }
-  read_piece(blob, piece, values);
-  for (std::uint64_t i = 0; i < piece.count; ++i) {
-    const float value = values[i];
-    if (!std::isfinite(value)) return UpdateFault::NotFinite;
-    if (std::abs(value) > kMaxMagnitude) return UpdateFault::OutOfRange;
-    squares += static_cast<double>(value) * static_cast<double>(value);
-  }
+  return opened;
+}
+
+UpdateFault fault_of(const PieceCheck& check) {
+  if (check.malformed) return UpdateFault::Malformed;
+  if (check.largest >= kInfinity) return UpdateFault::NotFinite;
+  if (check.largest > std::bit_cast<Magnitude>(kMaxMagnitude)) return UpdateFault::OutOfRange;
   return UpdateFault::None;
 }
 
+// Throws Malformed when a value cannot be summed.
+void check_range(const model::ParameterLayout& layout, std::span<const float> x) {
+  for (const model::TensorSpec& spec : layout.tensors()) {
+    if (kernels().max_magnitude(x.data() + spec.offset, spec.size) > std::bit_cast<Magnitude>(kMaxMagnitude)) {
+      fail(Error::Kind::Malformed,
+           "update of " + spec.name +
+               " is not finite or exceeds 512; lower training.learning_rate or set training.clip_norm");
+    }
+  }
+}
+
+Bytes join(const model::ParameterLayout& layout, const UpdateEncoding& encoding, const UpdateDetail& detail,
+           const std::vector<Bytes>& records, std::span<const float> x) {
+  ByteWriter blob;
+  blob.put_bytes(as_bytes(kMagic));
+  blob.put(static_cast<std::uint8_t>(encoding.kind()));
+  blob.put(detail.detail);
+  blob.put(std::uint16_t{0});
+  blob.put_bytes(layout.digest().bytes);
+  blob.put(detail.key);
+  auto record = records.begin();
+  for (const model::TensorSpec& spec : layout.tensors()) {
+    if (spec.role == model::Role::Weight) {
+      blob.put_bytes(*record++);
+    } else {
+      blob.put_bytes(std::as_bytes(x.subspan(spec.offset, spec.size)));
+    }
+  }
+  return blob.take();
+}
+
 }  // namespace
+
+PieceCheck UpdateFormat::check(const UpdatePiece& piece, const UpdateDetail& detail) const {
+  TRIBUTARY_CHECK(piece.count <= kDensePiece);
+  std::array<float, kDensePiece> values;
+  read(piece, detail, values.data());
+  const FloatCheck found = kernels().check_float(values.data(), piece.count);
+  return {false, found.largest, found.squares};
+}
+
+void UpdateFormat::fold(const UpdatePiece& piece, const UpdateDetail& detail, double unit, std::int64_t* sum) const {
+  TRIBUTARY_CHECK(piece.count <= kDensePiece);
+  std::array<float, kDensePiece> values;
+  read(piece, detail, values.data());
+  kernels().fold_float(values.data(), piece.count, unit, sum);
+}
+
+void split_values(ByteReader& in, const model::TensorSpec& spec, std::vector<UpdatePiece>& pieces) {
+  for (std::uint64_t first = 0; first < spec.size; first += kDensePiece) {
+    const auto count = static_cast<std::uint32_t>(std::min<std::uint64_t>(kDensePiece, spec.size - first));
+    pieces.push_back({&spec, spec.offset + first, count, 0, in.get_bytes(count * sizeof(float))});
+  }
+}
+
+void refuse_update(std::string_view reason, const model::TensorSpec& spec) {
+  fail(Error::Kind::Malformed, "tensor '" + spec.name + "' " + std::string(reason));
+}
 
 Bytes encode_update(const model::ParameterLayout& layout, std::span<const float> delta, std::span<float> residual,
                     const UpdateEncoding& encoding, const RandomStream& random) {
   TRIBUTARY_CHECK(delta.size() == layout.size());
   TRIBUTARY_CHECK(residual.empty() || residual.size() == layout.size());
-  std::vector<float> values(delta.begin(), delta.end());
-  for (std::size_t i = 0; i < residual.size(); ++i) values[i] += residual[i];
-  for (const model::TensorSpec& tensor : layout.tensors()) {
-    for (const float value : std::span(values).subspan(tensor.offset, tensor.size)) {
-      if (!(std::abs(value) <= kMaxMagnitude)) {
-        fail(Error::Kind::Malformed,
-             "update of " + tensor.name +
-                 " is not finite or exceeds 512; lower training.learning_rate or set training.clip_norm");
-      }
-    }
-  }
-
-  const std::uint8_t kind = encoding.lossy() ? kInt8 : kFloat32;
-  const std::vector<Piece> pieces = pieces_of(layout, kind);
-  Bytes blob(end_of(pieces));
-  std::memcpy(blob.data(), &kMagic, sizeof kMagic);
-  blob[4] = std::byte{kind};
-  std::memcpy(blob.data() + 8, layout.digest().bytes.data(), 32);
-  for (const Piece& piece : pieces) {
-    const auto part = std::span<const float>(values).subspan(piece.offset, piece.count);
-    if (piece.quantized) {
-      write_int8_piece(piece, part, random, blob);
-    } else {
-      write_float_piece(piece, part, blob);
-    }
-  }
-  if (!residual.empty()) {
-    for (const Piece& piece : pieces) {
-      std::array<float, kBlock> decoded;
-      read_piece(blob, piece, decoded);
-      for (std::uint64_t i = 0; i < piece.count; ++i)
-        residual[piece.offset + i] = values[piece.offset + i] - decoded[i];
-    }
-  }
-  return blob;
+  std::vector<float> x(delta.begin(), delta.end());
+  if (!residual.empty()) kernels().add(delta.data(), residual.data(), delta.size(), x.data());
+  check_range(layout, x);
+  UpdateDetail detail;
+  if (encoding.kind() == UpdateEncoding::Kind::Rotated)
+    detail = {static_cast<std::uint8_t>(encoding.bits()), random.key()};
+  const auto records =
+      format_of(static_cast<std::uint8_t>(encoding.kind()))->encode({layout, x, random, encoding.keep()}, detail);
+  check_range(layout, x);  // a decoded value may be a little larger than any that was encoded
+  for (std::size_t i = 0; i < residual.size(); ++i) residual[i] = (delta[i] + residual[i]) - x[i];
+  return join(layout, encoding, detail, records, x);
 }
 
 UpdateCheck check_update(ByteSpan blob, const model::ParameterLayout& layout, const UpdateLimits& limits) {
-  const Header header = read_header(blob, layout);
-  if (header.fault != UpdateFault::None) return {header.fault, header.detail, 0};
-  const std::vector<Piece> pieces = pieces_of(layout, header.encoding);
-  if (blob.size() != end_of(pieces)) {
-    return {UpdateFault::Malformed,
-            "update: " + std::to_string(blob.size()) + " bytes, " + std::to_string(end_of(pieces)) + " expected", 0};
-  }
+  const Opened opened = open(blob, layout);
+  if (opened.fault != UpdateFault::None) return {opened.fault, opened.message, 0};
   double squares = 0;
-  for (const Piece& piece : pieces) {
-    const UpdateFault fault = judge_piece(blob, piece, squares);
+  for (const UpdatePiece& piece : opened.pieces) {
+    const PieceCheck check = opened.format(piece).check(piece, opened.detail);
+    const UpdateFault fault = fault_of(check);
     if (fault != UpdateFault::None)
       return {fault, "update of " + piece.tensor->name + ": " + std::string(name_of(fault)), 0};
+    // In order, so that the norm has the same bits everywhere.
+    squares += check.squares;
   }
   const double norm = std::sqrt(squares);
   if (limits.max_norm && norm > *limits.max_norm) {
@@ -223,9 +189,9 @@ std::vector<float> decode_update(ByteSpan blob, const model::ParameterLayout& la
   const UpdateCheck check = check_update(blob, layout);
   if (check.fault != UpdateFault::None) fail(Error::Kind::Malformed, check.detail);
   std::vector<float> values(layout.size());
-  for (const Piece& piece : pieces_of(layout, read_header(blob, layout).encoding)) {
-    read_piece(blob, piece, std::span(values).subspan(piece.offset, piece.count));
-  }
+  const Opened opened = open(blob, layout);
+  for (const UpdatePiece& piece : opened.pieces)
+    opened.format(piece).read(piece, opened.detail, values.data() + piece.offset);
   return values;
 }
 
@@ -233,15 +199,11 @@ void fold_update(ByteSpan blob, const model::ParameterLayout& layout, double wei
                  unsigned threads) {
   TRIBUTARY_CHECK(sum.size() == layout.size());
   TRIBUTARY_CHECK(weight > 0 && weight <= 1);
-  const std::vector<Piece> pieces = pieces_of(layout, read_header(blob, layout).encoding);
-  TRIBUTARY_CHECK(blob.size() == end_of(pieces));
-  parallel_ranges(pieces.size(), 64, threads, [&](std::size_t begin, std::size_t end) {
-    std::array<float, kBlock> values;
-    for (std::size_t p = begin; p < end; ++p) {
-      read_piece(blob, pieces[p], values);
-      std::int64_t* out = sum.data() + pieces[p].offset;
-      for (std::uint64_t i = 0; i < pieces[p].count; ++i) out[i] += to_fixed(weight, values[i]);
-    }
+  const Opened opened = open(blob, layout);
+  TRIBUTARY_CHECK(opened.fault == UpdateFault::None);
+  parallel_ranges(opened.pieces.size(), kGrain, threads, [&](std::size_t begin, std::size_t end) {
+    for (const UpdatePiece& piece : std::span(opened.pieces).subspan(begin, end - begin))
+      opened.format(piece).fold(piece, opened.detail, weight * kUnit, sum.data() + piece.offset);
   });
 }
 

@@ -19,30 +19,55 @@
 
 namespace tributary::codec {
 
-// An update encoding: "float32", "int8", and later "int4", "rotated:b", "topk:p", "ternary:p". A value.
-//   float32   as is, lossless
-//   int8      stochastic rounding to [-127, 127] with one float32 scale per block of kBlock weights (max |x| / 127);
-//             unbiased; Vector and State tensors stay float32
+// An update encoding. A value.
+//
+//   text          bits a weight   vNMSE, N(0,1)     what it does with the weights
+//   float32       32              0                 nothing
+//   int8          8               1e-4              stochastic rounding, a scale every 1024; unbiased
+//   int4          4               0.03 to 0.1       the same with 15 levels; unbiased
+//   rotated:B     B = 1 to 4      .57 .12 .034 .01  random rotation, best quantiser of a normal; unbiased (DRIVE, EDEN)
+//   topk:P        P (log2(1/P) + 10)                the share P of largest magnitude, as int8
+//   ternary:P     P (log2(1/P) + 3)                 the share P of largest magnitude, as plus or minus their mean (STC)
+//
+// P is above 0 and at most 0.5; "1/400" is 0.0025. Vector and State tensors stay float32 under all of them. topk and
+// ternary need the residual to be kept: without it the weights that they leave out are lost.
 class UpdateEncoding {
  public:
-  UpdateEncoding() = default;
-  // Throws Malformed with the nearest known name.
+  enum class Kind : std::uint8_t { Float32, Int8, Int4, Rotated, Topk, Ternary };
+
+  UpdateEncoding() = default;  // int8
+  // Throws Malformed with the nearest known name, or naming what the parameter may be.
   static UpdateEncoding parse(std::string_view text);
+  // As parse() takes it.
   std::string text() const;
-  bool lossy() const;
+  // Without its parameter: "rotated". What participants say that they can write.
+  std::string family() const;
+  bool lossy() const { return kind_ != Kind::Float32; }
+  bool is_sparse() const { return kind_ == Kind::Topk || kind_ == Kind::Ternary; }
+  Kind kind() const { return kind_; }
+  unsigned bits() const { return bits_; }  // Rotated
+  double keep() const { return keep_; }    // Topk, Ternary
+  // About how many bytes an update takes, exact but for topk and ternary.
+  std::uint64_t expected_bytes(const model::ParameterLayout& layout) const;
   friend bool operator==(const UpdateEncoding&, const UpdateEncoding&) = default;
 
  private:
-  enum class Kind : std::uint8_t { Float32, Int8 };
   Kind kind_ = Kind::Int8;
-  friend struct UpdateAccess;
+  unsigned bits_ = 0;
+  double keep_ = 0;
 };
 
-// Names a participant offers in its greeting, most general last.
+// The most exact encoding whose updates take at most `max_bytes`; the smallest one that there is when none does.
+UpdateEncoding encoding_within(const model::ParameterLayout& layout, std::uint64_t max_bytes);
+
+// Families that a participant offers in its greeting, the ones it likes best first.
 std::vector<std::string> supported_update_encodings();
 
+// No update of this layout is longer, whatever its encoding.
+std::uint64_t max_update_bytes(const model::ParameterLayout& layout);
+
 // Encodes `delta + residual`; what the encoding drops stays in `residual` (layout size, or empty = error not kept).
-// `random` is used for stochastic rounding only, by block index, so that threads do not change the result.
+// `random` is used for stochastic rounding and rotations, by place, so that threads do not change the result.
 // Throws Malformed when a value is not finite or exceeds kMaxMagnitude (residual unchanged).
 Bytes encode_update(const model::ParameterLayout& layout, std::span<const float> delta, std::span<float> residual,
                     const UpdateEncoding& encoding, const RandomStream& random);

@@ -15,6 +15,10 @@ namespace {
 using model::ParameterLayout;
 using model::Role;
 
+// Every encoding, with parameters.
+const std::vector<std::string> kEncodings = {"float32",   "int8",      "int4",      "rotated:1",   "rotated:2",
+                                             "rotated:3", "rotated:4", "topk:0.05", "ternary:0.05"};
+
 // A matrix of several blocks, its bias, and a batch statistic.
 const ParameterLayout& layout() {
   static const ParameterLayout made(
@@ -42,7 +46,7 @@ TEST(Update, Float32IsLossless) {
 TEST(Update, Int8TakesAboutAQuarterAndKeepsVectorsExact) {
   const auto delta = some_delta(1);
   const Bytes blob = encoded("int8", delta);
-  EXPECT_EQ(blob.size(), 40 + 3050 + 3 * 4 + 100 * 4U);
+  EXPECT_EQ(blob.size(), 48 + 3050 + 3 * 4 + 100 * 4U);
   const auto decoded = decode_update(blob, layout());
   for (std::size_t i = 3050; i < delta.size(); ++i) EXPECT_EQ(decoded[i], delta[i]);
   const float step = 0.06F / 127;
@@ -79,20 +83,20 @@ TEST(Update, TheSameStreamGivesTheSameBytes) {
 
 TEST(Update, SumsAreTheSameInAnyOrderOnAnyNumberOfThreads) {
   std::vector<Bytes> blobs;
-  for (std::uint64_t seed = 0; seed < 8; ++seed)
-    blobs.push_back(encoded(seed % 2 == 0 ? "int8" : "float32", some_delta(seed)));
+  for (std::uint64_t seed = 0; seed < kEncodings.size(); ++seed)
+    blobs.push_back(encoded(kEncodings[seed], some_delta(seed)));
   const auto sum_of = [&](const std::vector<std::uint32_t>& order, unsigned threads) {
     std::vector<std::int64_t> sum(layout().size());
-    for (const std::uint32_t i : order) fold_update(blobs[i], layout(), (i + 1) / 8.0, sum, threads);
+    for (const std::uint32_t i : order) fold_update(blobs[i], layout(), (i + 1) / 16.0, sum, threads);
     return sum;
   };
   RandomStream random(1, "order");
-  const auto first = sum_of(random.permutation(8), 1);
-  for (unsigned threads = 1; threads <= 4; ++threads) EXPECT_EQ(sum_of(random.permutation(8), threads), first);
+  const auto first = sum_of(random.permutation(9), 1);
+  for (unsigned threads = 1; threads <= 4; ++threads) EXPECT_EQ(sum_of(random.permutation(9), threads), first);
 }
 
 TEST(Update, TheFoldIsTheFixedPointSumOfTheDecodedValues) {
-  for (const char* encoding : {"int8", "float32"}) {
+  for (const std::string& encoding : kEncodings) {
     const Bytes blob = encoded(encoding, some_delta(3));
     std::vector<std::int64_t> sum(layout().size(), 5);
     fold_update(blob, layout(), 0.375, sum);
@@ -119,7 +123,7 @@ TEST(Update, ValuesThatCannotBeSummedAreNotEncoded) {
 TEST(Update, PoisonIsRefusedWithItsReason) {
   const auto poisoned = [](float value) {
     Bytes blob = encoded("float32", some_delta(1));
-    std::memcpy(blob.data() + 40 + 4 * 9, &value, 4);
+    std::memcpy(blob.data() + 48 + 4 * 9, &value, 4);
     return check_update(blob, layout()).fault;
   };
   EXPECT_EQ(poisoned(std::numeric_limits<float>::quiet_NaN()), UpdateFault::NotFinite);
@@ -135,21 +139,25 @@ TEST(Update, AnUpdateOfAnotherModelIsRefused) {
 }
 
 TEST(Update, EveryTruncationAndExtensionIsRefused) {
-  Bytes blob = encoded("int8", some_delta(1));
-  for (std::size_t length = 0; length < blob.size(); ++length) {
-    ASSERT_NE(check_update(ByteSpan(blob).first(length), layout()).fault, UpdateFault::None) << length;
+  for (const std::string& encoding : kEncodings) {
+    Bytes blob = encoded(encoding, some_delta(1));
+    for (std::size_t length = 0; length < blob.size(); ++length) {
+      ASSERT_NE(check_update(ByteSpan(blob).first(length), layout()).fault, UpdateFault::None) << encoding << length;
+    }
+    blob.push_back(std::byte{0});
+    EXPECT_EQ(check_update(blob, layout()).fault, UpdateFault::Malformed) << encoding;
   }
-  blob.push_back(std::byte{0});
-  EXPECT_EQ(check_update(blob, layout()).fault, UpdateFault::Malformed);
 }
 
 TEST(Update, AFlippedBitIsRefusedOrDecodesWithinRange) {
-  const Bytes whole = encoded("int8", some_delta(1));
-  for (std::size_t bit = 0; bit < whole.size() * 8; bit += 3) {
-    Bytes blob = whole;
-    blob[bit / 8] ^= std::byte{1} << (bit % 8);
-    if (check_update(blob, layout()).fault != UpdateFault::None) continue;
-    for (const float value : decode_update(blob, layout())) ASSERT_LE(std::abs(value), kMaxMagnitude);
+  for (const std::string& encoding : kEncodings) {
+    const Bytes whole = encoded(encoding, some_delta(1));
+    for (std::size_t bit = 0; bit < whole.size() * 8; bit += 7) {
+      Bytes blob = whole;
+      blob[bit / 8] ^= std::byte{1} << (bit % 8);
+      if (check_update(blob, layout()).fault != UpdateFault::None) continue;
+      for (const float value : decode_update(blob, layout())) ASSERT_LE(std::abs(value), kMaxMagnitude) << encoding;
+    }
   }
 }
 
@@ -160,7 +168,15 @@ TEST(Update, AMisspeltEncodingSuggestsTheNearest) {
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find("int8"), std::string::npos);
   }
-  for (const std::string& name : supported_update_encodings()) EXPECT_EQ(UpdateEncoding::parse(name).text(), name);
+}
+
+TEST(Update, AnEncodingsTextIsParsedBack) {
+  for (const std::string& text : kEncodings) EXPECT_EQ(UpdateEncoding::parse(text).text(), text);
+  EXPECT_EQ(UpdateEncoding::parse("topk:1/400").text(), "topk:0.0025");
+  EXPECT_EQ(UpdateEncoding::parse("ternary:0.01").family(), "ternary");
+  for (const char* bad : {"rotated", "rotated:0", "rotated:5", "rotated:x", "topk", "topk:0", "topk:0.6", "topk:1/0",
+                          "int8:3", "float32:", "ternary:-1", ""})
+    EXPECT_THROW(UpdateEncoding::parse(bad), Error) << bad;
 }
 
 }  // namespace

@@ -1,0 +1,93 @@
+// common/codec/update_format.h (internal to codec and its tests)
+//
+// The bytes of an update, and what its encodings share. All numbers little-endian.
+//
+//   blob    := "TUP1" encoding(u8) detail(u8) zero(u16) layout_digest(32 bytes) key(u64) record*
+//              one record a tensor, in layout order, nothing behind the last; `detail` and `key` as the encoding says,
+//              else 0
+//   record  := value(f32){size}                    Vector and State tensors, and weights under float32
+//            | what the encoding writes            weights
+//
+// A record is cut into pieces that are decoded each by itself, so that any number of threads folds one update. How many
+// values a piece has follows from the layout, never from the blob: nothing in a blob decides what is allocated.
+// Drawback: a reader without the layout cannot skip through a blob.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "common/base/bytes.h"
+#include "common/base/random.h"
+#include "common/codec/kernels.h"
+#include "common/codec/update.h"
+#include "common/model/parameters.h"
+
+namespace tributary::codec {
+
+// What the header says besides the encoding.
+struct UpdateDetail {
+  std::uint8_t detail = 0;
+  std::uint64_t key = 0;
+};
+
+// Values that are decoded by themselves.
+struct UpdatePiece {
+  const model::TensorSpec* tensor = nullptr;
+  std::uint64_t offset = 0;  // of the first value in the arena
+  std::uint32_t count = 0;   // values
+  std::uint32_t form = 0;    // what the format makes of it
+  ByteSpan bytes;
+};
+
+// Values of a piece whose format does not override check() and fold(), at most.
+inline constexpr std::uint32_t kDensePiece = 4096;
+
+// Judgement of a piece, in the order of severity in which one is named.
+struct PieceCheck {
+  bool malformed = false;
+  Magnitude largest = 0;
+  double squares = 0;
+};
+
+// What is to be encoded. `x` holds delta + residual in layout order, finite and in range; an encoder replaces the
+// weights by what a decoder will give.
+struct UpdateInput {
+  const model::ParameterLayout& layout;
+  std::span<float> x;
+  const RandomStream& random;
+  double keep = 1;  // share of the weights that a sparse encoding keeps
+};
+
+class UpdateFormat {
+ public:
+  virtual ~UpdateFormat() = default;
+
+  // One record a Role::Weight tensor, in layout order.
+  virtual std::vector<Bytes> encode(const UpdateInput& input, const UpdateDetail& detail) const = 0;
+
+  // Takes the record of `spec` off the reader and appends its pieces. Throws Malformed.
+  virtual void split(ByteReader& in, const model::TensorSpec& spec, const UpdateDetail& detail,
+                     std::vector<UpdatePiece>& pieces) const = 0;
+
+  // Writes the piece's `count` values. Bytes that are no piece give any values, within bounds; check() says so.
+  virtual void read(const UpdatePiece& piece, const UpdateDetail& detail, float* out) const = 0;
+
+  // By read(); formats that know a shorter way override them. `unit` = weight * 2^40.
+  virtual PieceCheck check(const UpdatePiece& piece, const UpdateDetail& detail) const;
+  virtual void fold(const UpdatePiece& piece, const UpdateDetail& detail, double unit, std::int64_t* sum) const;
+};
+
+extern const UpdateFormat& kFloat32Update;
+extern const UpdateFormat& kInt8Update;
+extern const UpdateFormat& kInt4Update;
+extern const UpdateFormat& kRotatedUpdate;
+extern const UpdateFormat& kTopkUpdate;
+extern const UpdateFormat& kTernaryUpdate;
+
+// Plain values: how every encoding writes what it does not shorten.
+void split_values(ByteReader& in, const model::TensorSpec& spec, std::vector<UpdatePiece>& pieces);
+
+[[noreturn]] void refuse_update(std::string_view reason, const model::TensorSpec& spec);
+
+}  // namespace tributary::codec
