@@ -13,9 +13,11 @@ namespace {
 constexpr std::uint32_t kLow = 1u << 15;
 constexpr std::uint32_t kHigh = 1u << 31;
 constexpr unsigned kMaxLanes = 32;
+// A lane costs about 24 bits: 32 of them would be 2 % of a sparse mask of 4096 bytes.
+constexpr std::size_t kManySymbols = std::size_t{1} << 14;
 
 unsigned lanes_for(std::size_t count) {
-  return count >= 4096 ? kMaxLanes : 4;
+  return count >= kManySymbols ? kMaxLanes : 4;
 }
 
 [[noreturn]] void refuse() {
@@ -88,7 +90,7 @@ void RansDecoder::decode(ByteSpan stream, std::size_t count, std::uint8_t* out, 
   if (stream.size() < 4 * lanes || stream.size() % 2 != 0) refuse();
   std::array<std::uint32_t, kMaxLanes> states;
   states.fill(kLow);
-  std::memcpy(states.data(), stream.data(), 4 * lanes);
+  std::copy_n(stream.begin(), 4 * lanes, std::as_writable_bytes(std::span(states)).begin());
   for (const std::uint32_t state : states) {
     if (state < kLow || state >= kHigh) refuse();
   }

@@ -4,7 +4,7 @@
 // systems", 2013; interleaving after Giesen, "Interleaved entropy coders", 2014): symbol i belongs to state i % lanes,
 // states are in [2^15, 2^31) and refilled with 16-bit words, probabilities are multiples of 2^-12.
 //
-//   stream := state(u32){lanes} word(u16)*          lanes = 32 from 4096 symbols on, else 4; empty when no symbols
+//   stream := state(u32){lanes} word(u16)*          lanes = 32 from 2^14 symbols on, else 4; empty when no symbols
 //
 // A decoder ends with every state at 2^15 and all words read, or the stream was not made by an encoder.
 #pragma once

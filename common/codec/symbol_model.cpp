@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numeric>
 #include <optional>
+#include <utility>
 
 #include "common/base/error.h"
 
@@ -26,16 +27,28 @@ std::uint64_t weight_of(unsigned e) {
   return (e - 1) % 2 == 0 ? std::uint64_t{1} << half : ((std::uint64_t{92682} << half) + 32768) >> 16;
 }
 
-// Scales weights to frequencies that sum to 2^12, at least 1 where the weight is not 0. Integers only: both ends agree.
-// REQUIRES: at least two weights are not 0; the sum of all is below 2^52.
+// Scales weights to frequencies that sum to 2^12, at least 1 where the weight is not 0. What the rare symbols get
+// beyond their share, all others pay in proportion. Integers only: both ends agree. REQUIRES: at least two weights are
+// not 0; the sum of all is below 2^51.
 std::array<std::uint16_t, 256> normalize(const Weights& weights) {
-  const std::uint64_t total = std::accumulate(weights.begin(), weights.end(), std::uint64_t{0});
+  std::uint64_t total = std::accumulate(weights.begin(), weights.end(), std::uint64_t{0});
+  std::uint64_t budget = kProbabilityOne;
   std::array<std::uint16_t, 256> frequency{};
+  for (bool again = true; std::exchange(again, false);) {
+    for (unsigned s = 0; s < 256; ++s) {
+      if (frequency[s] != 0 || weights[s] == 0 || weights[s] * budget >= total) continue;
+      frequency[s] = 1;
+      total -= weights[s];
+      --budget;
+      again = true;
+    }
+  }
   int sum = 0;
   for (unsigned s = 0; s < 256; ++s) {
-    if (weights[s] == 0) continue;
-    const std::uint64_t share = (weights[s] * kProbabilityOne + total / 2) / total;
-    frequency[s] = static_cast<std::uint16_t>(std::clamp<std::uint64_t>(share, 1, kProbabilityOne - 1));
+    if (frequency[s] == 0 && weights[s] != 0) {
+      const std::uint64_t share = (weights[s] * budget + total / 2) / total;
+      frequency[s] = static_cast<std::uint16_t>(std::min<std::uint64_t>(share, kProbabilityOne - 1));
+    }
     sum += frequency[s];
   }
   // Rounding errors go to the most frequent, which feel them least.
