@@ -12,11 +12,13 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstring>
 
 #include "common/base/error.h"
 #include "common/base/parallel.h"
+#include "common/codec/kernels.h"
 
 namespace tributary::codec {
 
@@ -24,7 +26,7 @@ namespace {
 
 constexpr std::uint32_t kMagic = 0x31505554;  // "TUP1"
 constexpr std::uint64_t kHeaderBytes = 40;
-constexpr std::uint64_t kBlock = 1024;
+constexpr std::uint64_t kBlock = kKernelBlock;
 constexpr std::uint8_t kFloat32 = 0;
 constexpr std::uint8_t kInt8 = 1;
 
@@ -58,58 +60,52 @@ std::uint64_t end_of(const std::vector<Piece>& pieces) {
   return pieces.empty() ? kHeaderBytes : pieces.back().at + bytes_of(pieces.back());
 }
 
-// The values of a piece; each float32 product scale * q is rounded once, as to_fixed() asks.
-void read_piece(ByteSpan blob, const Piece& piece, std::span<float> values) {
-  const std::byte* at = blob.data() + piece.at;
-  if (!piece.quantized) {
-    std::memcpy(values.data(), at, piece.count * sizeof(float));
-    return;
-  }
+float scale_at(ByteSpan blob, const Piece& piece) {
   float scale = 0;
-  std::memcpy(&scale, at, sizeof scale);
-  const auto* q = reinterpret_cast<const std::int8_t*>(at + sizeof scale);
-  for (std::uint64_t i = 0; i < piece.count; ++i) values[i] = scale * static_cast<float>(q[i]);
+  std::memcpy(&scale, blob.data() + piece.at, sizeof scale);
+  return scale;
 }
 
-// Uniform 16-bit numbers by position: number i of the stream is half (i % 8) of block i / 8.
-class Dither {
- public:
-  explicit Dither(const RandomStream& random) : random_(random) {}
-  float at(std::uint64_t i) {
-    if (i / 8 != block_) {
-      block_ = i / 8;
-      words_ = random_.block(block_);
-    }
-    const std::uint32_t word = words_[i % 8 / 2];
-    const std::uint32_t half = i % 2 == 0 ? word & 0xffff : word >> 16;
-    return static_cast<float>(half) * 0x1p-16F;
-  }
-
- private:
-  const RandomStream& random_;
-  std::uint64_t block_ = ~std::uint64_t{0};
-  std::array<std::uint32_t, 4> words_{};
-};
-
-void write_float_piece(const Piece& piece, std::span<const float> values, std::span<std::byte> blob) {
-  std::memcpy(blob.data() + piece.at, values.data(), values.size_bytes());
+const std::int8_t* integers_at(ByteSpan blob, const Piece& piece) {
+  return reinterpret_cast<const std::int8_t*>(blob.data() + piece.at + sizeof(float));
 }
 
-void write_int8_piece(const Piece& piece, std::span<const float> values, const RandomStream& random,
-                      std::span<std::byte> blob) {
-  float largest = 0;
-  for (const float value : values) largest = std::max(largest, std::abs(value));
+const BlobFloat* floats_at(ByteSpan blob, const Piece& piece) {
+  return reinterpret_cast<const BlobFloat*>(blob.data() + piece.at);
+}
+
+// The values of a piece; each float32 product scale * q is rounded once, as to_fixed() asks.
+void read_piece(ByteSpan blob, const Piece& piece, float* values) {
+  if (piece.quantized)
+    return kernels().dequantize(integers_at(blob, piece), piece.count, scale_at(blob, piece), values);
+  std::memcpy(values, blob.data() + piece.at, piece.count * sizeof(float));
+}
+
+// delta + residual of a piece, in `sum` unless there is no residual.
+const float* values_of(const Piece& piece, std::span<const float> delta, std::span<const float> residual,
+                       std::array<float, kBlock>& sum) {
+  const float* from = delta.data() + piece.offset;
+  if (residual.empty()) return from;
+  kernels().add(from, residual.data() + piece.offset, piece.count, sum.data());
+  return sum.data();
+}
+
+// `kept` (may be null) becomes what rounding drops. Random numbers are taken by the piece's place.
+void write_int8_piece(const Piece& piece, std::size_t place, const float* values, const RandomStream& random,
+                      std::byte* out, float* kept) {
+  const auto largest = std::bit_cast<float>(kernels().max_magnitude(values, piece.count));
   const float scale = largest / 127.0F;
   // Below this the quotient is not finite; such a block is zero to any sum.
-  const bool zero = !(scale >= 0x1p-120F);
-  const float written = zero ? 0.0F : scale;
-  std::memcpy(blob.data() + piece.at, &written, sizeof written);
-  auto* q = reinterpret_cast<std::int8_t*>(blob.data() + piece.at + sizeof written);
-  Dither dither(random);
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const float down = zero ? 0.0F : std::floor(values[i] / scale + dither.at(piece.offset + i));
-    q[i] = static_cast<std::int8_t>(std::clamp(down, -127.0F, 127.0F));
+  if (!(scale >= 0x1p-120F)) {
+    std::memset(out, 0, bytes_of(piece));
+    if (kept != nullptr) std::copy_n(values, piece.count, kept);
+    return;
   }
+  std::memcpy(out, &scale, sizeof scale);
+  std::array<std::uint16_t, kBlock> dither;
+  kernels().dither(random.key(), place * (kBlock / 8), dither.data());
+  kernels().quantize_stochastic(values, piece.count, scale, dither.data(),
+                                reinterpret_cast<std::int8_t*>(out + sizeof scale), kept);
 }
 
 // What the header says of the rest: the encoding, or why there is none.
@@ -133,25 +129,28 @@ Header read_header(ByteSpan blob, const model::ParameterLayout& layout) {
   return {UpdateFault::None, {}, encoding};
 }
 
-// Judges one piece; the sum of squares is added in order, so that the norm has the same bits everywhere.
+UpdateFault judge_magnitude(Magnitude largest) {
+  if (largest >= kInfinity) return UpdateFault::NotFinite;
+  return largest > std::bit_cast<Magnitude>(kMaxMagnitude) ? UpdateFault::OutOfRange : UpdateFault::None;
+}
+
+// Judges one piece; the sums of squares are added in order, so that the norm has the same bits everywhere.
 UpdateFault judge_piece(ByteSpan blob, const Piece& piece, double& squares) {
+  if (!piece.quantized) {
+    const FloatCheck check = kernels().check_float(floats_at(blob, piece), piece.count);
+    squares += check.squares;
+    return judge_magnitude(check.largest);
+  }
+  const float scale = scale_at(blob, piece);
+  if (!std::isfinite(scale)) return UpdateFault::NotFinite;
+  if (scale < 0) return UpdateFault::Malformed;
+  const Int8Check check = kernels().check_int8(integers_at(blob, piece), piece.count);
+  if (check.has_minus_128) return UpdateFault::Malformed;
+  squares += static_cast<double>(scale) * static_cast<double>(scale) * static_cast<double>(check.squares);
+  if (scale * 127.0F <= kMaxMagnitude) return UpdateFault::None;
   std::array<float, kBlock> values;
-  if (piece.quantized) {
-    float scale = 0;
-    std::memcpy(&scale, blob.data() + piece.at, sizeof scale);
-    if (!std::isfinite(scale)) return UpdateFault::NotFinite;
-    if (scale < 0) return UpdateFault::Malformed;
-    const auto* q = reinterpret_cast<const std::int8_t*>(blob.data() + piece.at + sizeof scale);
-    if (std::find(q, q + piece.count, std::int8_t{-128}) != q + piece.count) return UpdateFault::Malformed;
-  }
-  read_piece(blob, piece, values);
-  for (std::uint64_t i = 0; i < piece.count; ++i) {
-    const float value = values[i];
-    if (!std::isfinite(value)) return UpdateFault::NotFinite;
-    if (std::abs(value) > kMaxMagnitude) return UpdateFault::OutOfRange;
-    squares += static_cast<double>(value) * static_cast<double>(value);
-  }
-  return UpdateFault::None;
+  read_piece(blob, piece, values.data());
+  return judge_magnitude(kernels().max_magnitude(values.data(), piece.count));
 }
 
 }  // namespace
@@ -160,39 +159,31 @@ Bytes encode_update(const model::ParameterLayout& layout, std::span<const float>
                     const UpdateEncoding& encoding, const RandomStream& random) {
   TRIBUTARY_CHECK(delta.size() == layout.size());
   TRIBUTARY_CHECK(residual.empty() || residual.size() == layout.size());
-  std::vector<float> values(delta.begin(), delta.end());
-  for (std::size_t i = 0; i < residual.size(); ++i) values[i] += residual[i];
-  for (const model::TensorSpec& tensor : layout.tensors()) {
-    for (const float value : std::span(values).subspan(tensor.offset, tensor.size)) {
-      if (!(std::abs(value) <= kMaxMagnitude)) {
-        fail(Error::Kind::Malformed,
-             "update of " + tensor.name +
-                 " is not finite or exceeds 512; lower training.learning_rate or set training.clip_norm");
-      }
-    }
-  }
-
   const std::uint8_t kind = encoding.lossy() ? kInt8 : kFloat32;
   const std::vector<Piece> pieces = pieces_of(layout, kind);
+  std::array<float, kBlock> sum;
+  for (const Piece& piece : pieces) {
+    const float* values = values_of(piece, delta, residual, sum);
+    if (judge_magnitude(kernels().max_magnitude(values, piece.count)) == UpdateFault::None) continue;
+    fail(Error::Kind::Malformed,
+         "update of " + piece.tensor->name +
+             " is not finite or exceeds 512; lower training.learning_rate or set training.clip_norm");
+  }
+
   Bytes blob(end_of(pieces));
   std::memcpy(blob.data(), &kMagic, sizeof kMagic);
   blob[4] = std::byte{kind};
   std::memcpy(blob.data() + 8, layout.digest().bytes.data(), 32);
-  for (const Piece& piece : pieces) {
-    const auto part = std::span<const float>(values).subspan(piece.offset, piece.count);
+  for (std::size_t p = 0; p < pieces.size(); ++p) {
+    const Piece& piece = pieces[p];
+    const float* values = values_of(piece, delta, residual, sum);
+    float* kept = residual.empty() ? nullptr : residual.data() + piece.offset;
     if (piece.quantized) {
-      write_int8_piece(piece, part, random, blob);
-    } else {
-      write_float_piece(piece, part, blob);
+      write_int8_piece(piece, p, values, random, blob.data() + piece.at, kept);
+      continue;
     }
-  }
-  if (!residual.empty()) {
-    for (const Piece& piece : pieces) {
-      std::array<float, kBlock> decoded;
-      read_piece(blob, piece, decoded);
-      for (std::uint64_t i = 0; i < piece.count; ++i)
-        residual[piece.offset + i] = values[piece.offset + i] - decoded[i];
-    }
+    std::memcpy(blob.data() + piece.at, values, bytes_of(piece));
+    if (kept != nullptr) std::fill_n(kept, piece.count, 0.0F);
   }
   return blob;
 }
@@ -224,7 +215,7 @@ std::vector<float> decode_update(ByteSpan blob, const model::ParameterLayout& la
   if (check.fault != UpdateFault::None) fail(Error::Kind::Malformed, check.detail);
   std::vector<float> values(layout.size());
   for (const Piece& piece : pieces_of(layout, read_header(blob, layout).encoding)) {
-    read_piece(blob, piece, std::span(values).subspan(piece.offset, piece.count));
+    read_piece(blob, piece, values.data() + piece.offset);
   }
   return values;
 }
@@ -235,12 +226,16 @@ void fold_update(ByteSpan blob, const model::ParameterLayout& layout, double wei
   TRIBUTARY_CHECK(weight > 0 && weight <= 1);
   const std::vector<Piece> pieces = pieces_of(layout, read_header(blob, layout).encoding);
   TRIBUTARY_CHECK(blob.size() == end_of(pieces));
+  const double unit = weight * kUnit;
   parallel_ranges(pieces.size(), 64, threads, [&](std::size_t begin, std::size_t end) {
-    std::array<float, kBlock> values;
     for (std::size_t p = begin; p < end; ++p) {
-      read_piece(blob, pieces[p], values);
-      std::int64_t* out = sum.data() + pieces[p].offset;
-      for (std::uint64_t i = 0; i < pieces[p].count; ++i) out[i] += to_fixed(weight, values[i]);
+      const Piece& piece = pieces[p];
+      std::int64_t* to = sum.data() + piece.offset;
+      if (piece.quantized) {
+        kernels().fold_int8(integers_at(blob, piece), piece.count, scale_at(blob, piece), unit, to);
+      } else {
+        kernels().fold_float(floats_at(blob, piece), piece.count, unit, to);
+      }
     }
   });
 }
