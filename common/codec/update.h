@@ -63,8 +63,8 @@ UpdateEncoding encoding_within(const model::ParameterLayout& layout, std::uint64
 // Families that a participant offers in its greeting, the ones it likes best first.
 std::vector<std::string> supported_update_encodings();
 
-// No update of this layout is longer, whatever its encoding.
-std::uint64_t max_update_bytes(const model::ParameterLayout& layout);
+// No update in this encoding is longer: what a receiver may refuse to go beyond.
+std::uint64_t max_update_bytes(const model::ParameterLayout& layout, const UpdateEncoding& encoding);
 
 // Encodes `delta + residual`; what the encoding drops stays in `residual` (layout size, or empty = error not kept).
 // `random` is used for stochastic rounding and rotations, by place, so that threads do not change the result.

@@ -136,9 +136,11 @@ std::vector<std::string> supported_update_encodings() {
   return names;
 }
 
-std::uint64_t max_update_bytes(const model::ParameterLayout& layout) {
-  // topk of one weight a tensor is the worst: a head and the bits of one gap.
-  return kHeaderBytes + 4 * layout.size() + 64 * layout.tensors().size();
+std::uint64_t max_update_bytes(const model::ParameterLayout& layout, const UpdateEncoding& encoding) {
+  // Of a kept weight, the gap takes at most log2(1/P) + 3 bits and the value 8, below twice what is expected; the rest of
+  // a tensor that fills no block, at most 63 floats and seven scales.
+  const std::uint64_t expected = encoding.expected_bytes(layout);
+  return (encoding.is_sparse() ? 2 : 1) * expected + 512 * layout.tensors().size();
 }
 
 std::string_view name_of(UpdateFault fault) {

@@ -177,7 +177,7 @@ TEST(UpdateEncodings, ExpectedBytesAreWithinTwoPercent) {
     const Bytes blob = encode_update(layout, x, {}, encoding, RandomStream(1, "rounding"));
     EXPECT_NEAR(static_cast<double>(blob.size()) / static_cast<double>(encoding.expected_bytes(layout)), 1, 0.02)
         << text;
-    EXPECT_LE(blob.size(), max_update_bytes(layout));
+    EXPECT_LE(blob.size(), max_update_bytes(layout, encoding));
   }
 }
 

@@ -1,0 +1,153 @@
+// How fast the codecs are, on one core: 10 million parameters in four matrices of 2500 x 1000, their differences as
+// updates. Bytes per second are of float32 parameters, in or out, unless a counter names something else.
+//
+// Folds stand beside the plain loop a[i] += b[i] over int64, the cheapest way there is to add 10 million numbers
+// exactly. `traffic` counts the bytes that have to move: blob and sum (read and written), or both arrays of the loop.
+//
+//   tributary-bench --benchmark_filter=Edge --benchmark_repetitions=5
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include <benchmark/benchmark.h>
+
+#include "common/base/random.h"
+#include "common/codec/edge_copy.h"
+#include "common/codec/update.h"
+
+namespace {
+
+using namespace tributary;
+
+constexpr std::uint64_t kParameters = 10'000'000;
+
+const model::LayoutPtr& layout() {
+  static const auto made = [] {
+    std::vector<model::TensorSpec> tensors(4);
+    for (std::size_t t = 0; t < tensors.size(); ++t) {
+      tensors[t] = {.name = "w" + std::to_string(t),
+                    .shape = {1000, 2500},
+                    .role = model::Role::Weight,
+                    .channels = 1000,
+                    .channel_stride = 2500};
+    }
+    return std::make_shared<const model::ParameterLayout>(std::move(tensors));
+  }();
+  return made;
+}
+
+const model::ParameterSet& master() {
+  static const auto made = [] {
+    model::ParameterSet set(layout());
+    RandomStream random(1, "weights");
+    for (float& w : set.values()) w = static_cast<float>(0.03 * random.normal());
+    return set;
+  }();
+  return made;
+}
+
+void rate(benchmark::State& state, double bytes_each, const char* name) {
+  state.counters[name] = benchmark::Counter(bytes_each * static_cast<double>(state.iterations()),
+                                            benchmark::Counter::kIsRate, benchmark::Counter::OneK::kIs1000);
+}
+
+codec::EdgePlan plan_of(const benchmark::State& state) {
+  return {.bits = static_cast<unsigned>(state.range(0)), .sparsity = static_cast<double>(state.range(1)) / 100};
+}
+
+// Arguments: bits, sparsity in percent.
+void EdgeEncode(benchmark::State& state) {
+  std::vector<float> residual(kParameters);
+  codec::EdgeCopy copy;
+  for (auto _ : state) copy = codec::encode_edge_copy(master(), residual, plan_of(state));
+  rate(state, 4.0 * kParameters, "float32");
+  state.counters["size/float32"] = static_cast<double>(copy.blob.size()) / (4.0 * kParameters);
+  state.counters["size/entropy"] = static_cast<double>(copy.blob.size()) * 8 / copy.entropy_bits;
+}
+
+void EdgeDecode(benchmark::State& state) {
+  const Bytes blob = codec::encode_edge_copy(master(), {}, plan_of(state)).blob;
+  for (auto _ : state) benchmark::DoNotOptimize(codec::decode_edge_copy(blob, layout()));
+  rate(state, 4.0 * kParameters, "float32");
+}
+
+BENCHMARK(EdgeEncode)->Args({8, 50})->Args({8, 90})->Args({8, 0})->Args({32, 50})->Unit(benchmark::kMillisecond);
+BENCHMARK(EdgeDecode)->Args({8, 50})->Args({8, 90})->Args({8, 0})->Args({32, 50})->Unit(benchmark::kMillisecond);
+
+Bytes update_blob(const char* encoding) {
+  return codec::encode_update(*layout(), master().values(), {}, codec::UpdateEncoding::parse(encoding),
+                              RandomStream(1, "rounding"));
+}
+
+void UpdateEncode(benchmark::State& state, const char* encoding) {
+  std::vector<float> residual(kParameters);
+  const auto parsed = codec::UpdateEncoding::parse(encoding);
+  const RandomStream random(1, "rounding");
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(codec::encode_update(*layout(), master().values(), residual, parsed, random));
+  }
+  rate(state, 4.0 * kParameters, "float32");
+}
+
+void UpdateCheck(benchmark::State& state, const char* encoding) {
+  const Bytes blob = update_blob(encoding);
+  for (auto _ : state) benchmark::DoNotOptimize(codec::check_update(blob, *layout()));
+  rate(state, 4.0 * kParameters, "float32");
+  rate(state, static_cast<double>(blob.size()), "traffic");
+}
+
+void UpdateFold(benchmark::State& state, const char* encoding) {
+  const Bytes blob = update_blob(encoding);
+  std::vector<std::int64_t> sum(kParameters);
+  for (auto _ : state) {
+    codec::fold_update(blob, *layout(), 0.37, sum);
+    benchmark::ClobberMemory();
+  }
+  rate(state, 4.0 * kParameters, "float32");
+  rate(state, static_cast<double>(blob.size()) + 16.0 * kParameters, "traffic");
+}
+
+BENCHMARK_CAPTURE(UpdateEncode, int8, "int8")->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(UpdateEncode, float32, "float32")->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(UpdateCheck, int8, "int8")->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(UpdateCheck, float32, "float32")->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(UpdateFold, int8, "int8")->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(UpdateFold, float32, "float32")->Unit(benchmark::kMillisecond);
+
+// The yardsticks, in the same run.
+void PlainInt64Loop(benchmark::State& state) {
+  std::vector<std::int64_t> a(kParameters), b(kParameters, 3);
+  for (auto _ : state) {
+    std::int64_t* to = a.data();
+    const std::int64_t* from = b.data();
+    for (std::size_t i = 0; i < kParameters; ++i) to[i] += from[i];
+    benchmark::ClobberMemory();
+  }
+  rate(state, 24.0 * kParameters, "traffic");
+}
+
+void MemoryRead(benchmark::State& state) {
+  const std::vector<std::int64_t> a(2 * kParameters, 3);
+  for (auto _ : state) {
+    std::int64_t sum = 0;
+    for (const std::int64_t v : a) sum += v;
+    benchmark::DoNotOptimize(sum);
+  }
+  rate(state, 16.0 * kParameters, "traffic");
+}
+
+void MemoryCopy(benchmark::State& state) {
+  const std::vector<std::int64_t> a(2 * kParameters, 3);
+  std::vector<std::int64_t> b(2 * kParameters);
+  for (auto _ : state) {
+    std::memcpy(b.data(), a.data(), 16 * kParameters);
+    benchmark::ClobberMemory();
+  }
+  rate(state, 32.0 * kParameters, "traffic");
+}
+
+BENCHMARK(PlainInt64Loop)->Unit(benchmark::kMillisecond);
+BENCHMARK(MemoryRead)->Unit(benchmark::kMillisecond);
+BENCHMARK(MemoryCopy)->Unit(benchmark::kMillisecond);
+
+}  // namespace
