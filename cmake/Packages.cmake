@@ -1,4 +1,6 @@
 # Every third-party package, found once. The Debian packages that hold them are listed in dependencies.txt.
+# Install.cmake makes the installed package's tributaryPackages.cmake of this file: there TRIBUTARY_WITHOUT_TORCH is set
+# when no room that was asked for needs LibTorch.
 
 include_guard()
 find_package(Threads REQUIRED)
@@ -8,7 +10,9 @@ find_package(ZLIB REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(Boost 1.74 REQUIRED COMPONENTS program_options)
-find_package(CapnProto REQUIRED)
+if(NOT TARGET CapnProto::capnp)  # its package cannot be found twice
+  find_package(CapnProto REQUIRED)
+endif()
 find_package(Protobuf REQUIRED)
 
 # Asio is header-only and has no CMake package on Debian 12.
@@ -40,12 +44,14 @@ target_link_libraries(tributary_zstd INTERFACE ${ZSTD_LIBRARY})
 set_target_properties(tributary_zstd PROPERTIES EXPORT_NAME zstd)
 
 # LibTorch, as a target whose headers are system headers and whose flags do not leak.
-find_package(Torch REQUIRED)
-add_library(tributary_torch INTERFACE)
-add_library(tributary::torch ALIAS tributary_torch)
-target_include_directories(tributary_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
-target_link_libraries(tributary_torch INTERFACE ${TORCH_LIBRARIES})
-set_target_properties(tributary_torch PROPERTIES EXPORT_NAME torch)
+if(NOT TRIBUTARY_WITHOUT_TORCH)
+  find_package(Torch REQUIRED)
+  add_library(tributary_torch INTERFACE)
+  add_library(tributary::torch ALIAS tributary_torch)
+  target_include_directories(tributary_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
+  target_link_libraries(tributary_torch INTERFACE ${TORCH_LIBRARIES})
+  set_target_properties(tributary_torch PROPERTIES EXPORT_NAME torch)
+endif()
 
 if(TRIBUTARY_BUILD_TESTS)
   find_package(GTest REQUIRED)

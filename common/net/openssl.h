@@ -1,6 +1,6 @@
 // common/net/openssl.h
 //
-// Owners for OpenSSL's objects, and its error queue as text. Included only by the sources of this room.
+// Owners for OpenSSL's objects, and its error queue as text. Private to the room.
 #pragma once
 
 #include <memory>

@@ -1,7 +1,7 @@
 // common/net/tls_context.h
 //
-// OpenSSL's context for one side's credentials, and the verification of the other side's certificate. Included only by
-// the sources of this room. Contexts are immutable once made; a PeerCheck belongs to one handshake.
+// OpenSSL's context for one side's credentials, and the verification of the other side's certificate. Private to the
+// room. Contexts are immutable once made; a PeerCheck belongs to one handshake.
 #pragma once
 
 #include <cstdint>

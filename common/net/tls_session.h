@@ -1,8 +1,7 @@
 // common/net/tls_session.h
 //
 // One TLS connection on one socket: OpenSSL works on two buffers in memory, this class moves them to and from the
-// socket in large pieces and waits for readiness when it must. Included only by the sources of this room; network
-// thread.
+// socket in large pieces and waits for readiness when it must. Private to the room; network thread.
 //
 // Buffers exist only while bytes are in flight, so an idle session holds OpenSSL's own state and nothing else. A
 // session that moves much yields to the others of its io_context every quarter of a MiB.
