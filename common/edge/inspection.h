@@ -62,7 +62,8 @@ Inspection inspect(const model::Graph& graph);
 
 // For people: lines of at most about 100 columns, parameters one by one, constants as a sum. Ends with a line feed.
 std::string as_table(const Inspection& inspection);
-// For scripts: one JSON object with the fields of Inspection; bytes as numbers, digests in hexadecimal.
+// For scripts: one JSON object with the fields of Inspection. Digests in hexadecimal; -1 in the shape of an input or
+// output is a dynamic dimension, null a shape that the file leaves out.
 std::string as_json(const Inspection& inspection);
 
 }  // namespace tributary::edge
