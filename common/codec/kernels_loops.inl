@@ -35,12 +35,15 @@ TRIBUTARY_TARGET void quantize_as(float* __restrict x, std::size_t n, float scal
   const auto from = static_cast<std::int32_t>(keep_from);
   for (std::size_t i = 0; i < n; ++i) {
     const float s = kEach ? scales[i] : scale;
-    const bool keep = (static_cast<std::int32_t>(magnitude_of(x[i])) >= from) & (s > 0);
-    const float ratio = keep ? x[i] / s : 0.0F;
+    // Chosen by a mask, so that there is no branch to guess and none that keeps a compiler from vectorising.
+    const std::uint32_t kept = 0u - static_cast<std::uint32_t>((std::bit_cast<std::int32_t>(s) > 0) &
+                                                               (static_cast<std::int32_t>(magnitude_of(x[i])) >= from));
+    const float quotient = x[i] / (s > 0 ? s : 1.0F);
+    const float ratio = std::bit_cast<float>(std::bit_cast<std::uint32_t>(quotient) & kept);
     const auto integer = static_cast<std::int32_t>((ratio + kRoundFloat) - kRoundFloat);
     const float value = s * static_cast<float>(integer);
     q[i] = static_cast<std::int8_t>(integer);
-    if (kResidual) residual[i] = keep ? x[i] - value : 0.0F;
+    if (kResidual) residual[i] = std::bit_cast<float>(std::bit_cast<std::uint32_t>(x[i] - value) & kept);
     x[i] = value;
   }
 }
