@@ -3,6 +3,8 @@
 // Command lines and configuration files, on Boost.Program_options, over a table of keys. Any thread.
 #pragma once
 
+#include <cstddef>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -24,10 +26,12 @@ struct Option {
 // One command of a program ("enroll"), or a program without commands (name empty).
 struct Command {
   std::string name;
-  std::string summary;                    // one line
-  std::vector<std::string> positional;    // names of what follows: {"NAME"}; "FILE..." takes any number
-  std::vector<Option> options;            // --help is added to each; --config and --set where there are keys
-  std::string examples;                   // shown at the end of --help, commands as a user types them
+  std::string summary;  // what it does, a sentence
+  // Names of what follows: {"NAME"}. "FILE..." takes one or more, "[FILE]" none or one, "[FILE...]" any number; what
+  // takes several or none comes last.
+  std::vector<std::string> positional;
+  std::vector<Option> options;  // --help is added to each; --config and --set where there are keys
+  std::string examples;         // shown at the end of --help, commands as a user types them
 };
 
 struct Arguments {
