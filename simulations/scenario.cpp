@@ -1,0 +1,110 @@
+#include "simulations/scenario.h"
+
+#include <algorithm>
+
+#include "common/base/error.h"
+#include "common/options/data_keys.h"
+
+namespace tributary::simulation {
+
+namespace {
+
+bool is_data(std::string_view key) {
+  return key.starts_with("data.");
+}
+
+bool is_own(std::string_view key) {
+  return key.starts_with("simulation.");
+}
+
+// Where the coordinator listens and how many it waits for are the simulation's to say.
+bool is_decided_here(std::string_view key) {
+  return key == "listen.host" || key == "listen.port";
+}
+
+std::string argument(const options::Keys& keys, const std::string& key) {
+  return "--" + key + "=" + keys.value(key);
+}
+
+}  // namespace
+
+std::uint32_t Crowd::processes() const {
+  return (participants + participants_per_process - 1) / participants_per_process;
+}
+
+void bind(options::Keys& keys, Scenario& scenario) {
+  Crowd& crowd = scenario.crowd;
+  keys.count("simulation.participants", crowd.participants, {1, 100000}, "participants of the federation");
+  keys.count("simulation.participants_per_process", crowd.participants_per_process, {1, 100000},
+             "participants that share one process; the model does not depend on it");
+  keys.count("simulation.workers_per_process", crowd.workers_per_process, {1, 1024},
+             "threads of each process that train");
+  keys.text("simulation.partition", crowd.partition,
+            "who holds what: iid, shards:K, dirichlet:ALPHA, quantity_lognormal:SIGMA or quantity_power:EXPONENT");
+  options::bind_data(keys, scenario.data, "data", "training examples, shared out over the participants");
+  coordinator::bind(keys, scenario.coordinator);
+}
+
+void complete(Scenario& scenario, options::Keys& keys) {
+  if (!options::names_data(keys, "data")) {
+    fail(Error::Kind::Malformed,
+         "data.images and data.labels (or data.file) are not set: a simulation needs examples to share out");
+  }
+  if (keys.was_set("data.subset")) {
+    fail(Error::Kind::Malformed, "data.subset: a simulation makes the subsets itself; remove the key");
+  }
+  for (const char* key : {"listen.host", "listen.port"}) {
+    if (keys.was_set(key)) {
+      fail(Error::Kind::Malformed, std::string(key) + ": a simulation listens on a free port of 127.0.0.1; remove it");
+    }
+  }
+  if (!keys.was_set("round.participants")) {
+    keys.set("round.participants", std::to_string(scenario.crowd.participants), "simulation.participants");
+  }
+  const std::uint32_t awaited = scenario.coordinator.round.participants.of(scenario.crowd.participants);
+  if (awaited > scenario.crowd.participants) {
+    fail(Error::Kind::Malformed, "round.participants: " + std::to_string(awaited) +
+                                     " must be there, but the simulation has " +
+                                     std::to_string(scenario.crowd.participants) + " (simulation.participants)");
+  }
+  coordinator::check(scenario.coordinator, keys);
+}
+
+std::vector<std::string> coordinator_arguments(const options::Keys& keys) {
+  std::vector<std::string> arguments;
+  for (const options::KeyInfo& key : keys.list()) {
+    if (!keys.was_set(key.name) || is_data(key.name) || is_own(key.name) || is_decided_here(key.name)) continue;
+    arguments.push_back(argument(keys, key.name));
+  }
+  return arguments;
+}
+
+std::vector<std::string> data_arguments(const options::Keys& keys) {
+  std::vector<std::string> arguments;
+  for (const options::KeyInfo& key : keys.list()) {
+    if (is_data(key.name) && keys.was_set(key.name)) arguments.push_back(argument(keys, key.name));
+  }
+  return arguments;
+}
+
+std::vector<std::pair<std::string, std::string>> own_configuration(const options::Keys& keys) {
+  std::vector<std::pair<std::string, std::string>> configuration;
+  for (const options::KeyInfo& key : keys.list()) {
+    if (is_own(key.name) || is_data(key.name)) configuration.emplace_back(key.name, keys.value(key.name));
+  }
+  return configuration;
+}
+
+std::vector<std::string> participant_names(std::uint32_t count) {
+  const std::size_t width = std::max<std::size_t>(4, std::to_string(count - 1).size());
+  std::vector<std::string> names;
+  names.reserve(count);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    std::string number = std::to_string(i);
+    number.insert(0, width - number.size(), '0');
+    names.push_back("p" + number);
+  }
+  return names;
+}
+
+}  // namespace tributary::simulation

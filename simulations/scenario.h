@@ -1,0 +1,50 @@
+// simulations/scenario.h
+//
+// What a local federation is made of: everything a coordinator is configured with, the examples to share out, and the
+// crowd. Keys are those of the other programs; only "simulation.*" are our own. Plain values.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/data/source.h"
+#include "common/options/keys.h"
+#include "coordinator/settings.h"
+
+namespace tributary::simulation {
+
+struct Crowd {
+  std::uint32_t participants = 10;             // simulation.participants
+  std::uint32_t participants_per_process = 1;  // simulation.participants_per_process
+  std::uint32_t workers_per_process = 1;       // simulation.workers_per_process: threads that train
+  std::string partition = "iid";               // simulation.partition: see common/data/partition.h
+
+  std::uint32_t processes() const;
+};
+
+struct Scenario {
+  coordinator::Settings coordinator;
+  data::DataSource data;  // training examples, shared out over the crowd
+  Crowd crowd;
+};
+
+void bind(options::Keys& keys, Scenario& scenario);
+
+// What no single key can say; throws Malformed naming the keys. round.participants becomes the whole crowd when it was
+// not set.
+void complete(Scenario& scenario, options::Keys& keys);
+
+// The keys that the coordinator takes and the user set, as "--key=value": a simulation's own and data.* left out, as
+// well as where to listen, which the simulation decides.
+std::vector<std::string> coordinator_arguments(const options::Keys& keys);
+// The data.* keys that were set, with their present values.
+std::vector<std::string> data_arguments(const options::Keys& keys);
+// Every simulation.* and data.* key with its present value, for the report.
+std::vector<std::pair<std::string, std::string>> own_configuration(const options::Keys& keys);
+
+// "p0000", "p0001", ...: wide enough for all of them to sort as they count.
+std::vector<std::string> participant_names(std::uint32_t count);
+
+}  // namespace tributary::simulation
