@@ -96,14 +96,13 @@ std::string LiveRound::objection(const Session& session, const wire::Update& upd
   return "";
 }
 
-// The encoding asked for, or a known one when the participant has said that it cannot write that.
+// The encoding asked for, or the default one when the participant has said that it cannot write that.
 bool LiveRound::is_encoding_of(const Session& session, const std::string& encoding) const {
   const std::string& asked = broadcast_->offer.encoding;
   if (encoding == asked) return true;
   const auto& can = session.hello().encodings;
-  const auto known = codec::supported_update_encodings();
-  return std::find(can.begin(), can.end(), asked) == can.end() &&
-         std::find(known.begin(), known.end(), encoding) != known.end();
+  const std::string family = codec::UpdateEncoding::parse(asked).family();
+  return std::find(can.begin(), can.end(), family) == can.end() && encoding == codec::UpdateEncoding().text();
 }
 
 asio::awaitable<void> LiveRound::take(Session& session, std::shared_ptr<Upload> upload) {

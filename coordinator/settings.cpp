@@ -100,7 +100,7 @@ void bind_edge(Keys& keys, EdgePolicy& e) {
 
 void bind_update(Keys& keys, Settings& s) {
   keys.custom(
-      "update.encoding", join(codec::supported_update_encodings(), "|"),
+      "update.encoding", "float32|int8|int4|rotated:B|topk:P|ternary:P",
       [&s](std::string_view text) { s.update_encoding = codec::UpdateEncoding::parse(text).text(); },
       [&s] { return s.update_encoding; }, "how participants write their updates");
   keys.number("update.max_norm", s.update_max_norm, {0, 1e30},

@@ -16,9 +16,11 @@ BlobName sized_blob(const char* what, const Digest& digest, std::uint64_t bytes,
   return {digest, bytes};
 }
 
+// One that this build does not know falls back to the default; the update says which was used.
 codec::UpdateEncoding known_encoding(const std::string& text) {
   const auto known = codec::supported_update_encodings();
-  return codec::UpdateEncoding::parse(std::find(known.begin(), known.end(), text) == known.end() ? "int8" : text);
+  const bool is_known = std::find(known.begin(), known.end(), text.substr(0, text.find(':'))) != known.end();
+  return is_known ? codec::UpdateEncoding::parse(text) : codec::UpdateEncoding();
 }
 
 learn::TrainingPlan checked_plan(const wire::Plan& plan) {
