@@ -16,7 +16,11 @@
 namespace tributary::codec {
 
 // A float32 inside a blob, at any address.
-using BlobFloat = float __attribute__((aligned(1), may_alias));
+struct __attribute__((packed, may_alias)) BlobFloat {
+  float value;
+  operator float() const { return value; }
+};
+static_assert(sizeof(BlobFloat) == 4 && alignof(BlobFloat) == 1);
 
 // A magnitude is the bits of |x|: ordered as the numbers are, with infinity and NaN above everything finite.
 using Magnitude = std::uint32_t;

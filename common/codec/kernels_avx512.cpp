@@ -8,9 +8,14 @@
 
 #include "common/codec/kernels.h"
 
+// GCC alone has to be told that 512 bits are wanted.
+#if defined(__clang__)
+#define TRIBUTARY_WIDTH
+#else
+#define TRIBUTARY_WIDTH ",prefer-vector-width=512"
+#endif
 #define TRIBUTARY_TARGET \
-  __attribute__((        \
-      target("avx2,avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,popcnt,prefer-vector-width=512")))
+  __attribute__((target("avx2,avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,popcnt" TRIBUTARY_WIDTH)))
 
 namespace tributary::codec {
 

@@ -36,8 +36,8 @@ TRIBUTARY_TARGET void quantize_as(float* __restrict x, std::size_t n, float scal
   for (std::size_t i = 0; i < n; ++i) {
     const float s = kEach ? scales[i] : scale;
     // Chosen by a mask, so that there is no branch to guess and none that keeps a compiler from vectorising.
-    const std::uint32_t kept = 0u - static_cast<std::uint32_t>((std::bit_cast<std::int32_t>(s) > 0) &
-                                                               (static_cast<std::int32_t>(magnitude_of(x[i])) >= from));
+    const std::uint32_t scaled = s > 0 ? ~0u : 0u;
+    const std::uint32_t kept = static_cast<std::int32_t>(magnitude_of(x[i])) >= from ? scaled : 0u;
     const float quotient = x[i] / (s > 0 ? s : 1.0F);
     const float ratio = std::bit_cast<float>(std::bit_cast<std::uint32_t>(quotient) & kept);
     const auto integer = static_cast<std::int32_t>((ratio + kRoundFloat) - kRoundFloat);

@@ -1,0 +1,55 @@
+// tests/fuzz/codec_models.h
+//
+// The models whose blobs the codec targets are offered, and inputs that begin with a good header. The first byte of an
+// input says how to read the rest: bit 0, whether a header is put before it; bit 1, which encoding that header names;
+// bit 2, which model.
+#pragma once
+
+#include <array>
+#include <cstring>
+#include <memory>
+
+#include "common/base/bytes.h"
+#include "common/model/parameters.h"
+
+namespace tributary::fuzz {
+
+inline constexpr std::uint8_t kHeader = 1, kSecondEncoding = 2, kLarge = 4;
+
+// Channels on either axis, odd sizes, tensors that are not quantised.
+inline const model::LayoutPtr& small_layout() {
+  using model::Role;
+  static const auto made = std::make_shared<const model::ParameterLayout>(std::vector<model::TensorSpec>{
+      {"w", {7, 13}, Role::Weight, 0, 0, 7, 13}, {"b", {3}, Role::Vector}, {"v", {5, 3}, Role::Weight, 0, 0, 3, 1}});
+  return made;
+}
+
+// Two blocks, the first long enough for streams of 32 lanes.
+inline const model::LayoutPtr& large_layout() {
+  static const auto made = std::make_shared<const model::ParameterLayout>(
+      std::vector<model::TensorSpec>{{"w", {10, 14'000}, model::Role::Weight, 0, 0, 10, 14'000}});
+  return made;
+}
+
+inline const model::LayoutPtr& layout_of(std::uint8_t choice) {
+  return (choice & kLarge) != 0 ? large_layout() : small_layout();
+}
+
+// The blob that an input stands for; `encodings` are the two values of the header's byte at `at`.
+inline Bytes blob_of(std::span<const std::uint8_t> input, ByteSpan magic, std::size_t at,
+                     std::array<std::uint8_t, 2> encodings) {
+  const ByteSpan rest = std::as_bytes(input.subspan(1));
+  Bytes blob;
+  if ((input[0] & kHeader) != 0) {
+    blob.resize(8);
+    std::memcpy(blob.data(), magic.data(), magic.size());
+    blob[at] = std::byte{encodings[(input[0] & kSecondEncoding) != 0 ? 1 : 0]};
+    const auto& digest = layout_of(input[0])->digest().bytes;
+    blob.insert(blob.end(), digest.begin(), digest.end());
+  }
+  blob.insert(blob.end(), rest.begin(), rest.end());
+  blob.shrink_to_fit();
+  return blob;
+}
+
+}  // namespace tributary::fuzz
