@@ -1,17 +1,21 @@
 // participant/agent.h
 //
 // A participant as a library: give it a way to the coordinator and a source of private examples, and run it. It
-// connects, takes offers, trains on the edge copy, returns the encoded difference, and reconnects with jittered back-off.
-// Examples never leave the process. LibTorch stays out of this header.
+// connects, takes offers, trains on the edge copy, returns the encoded difference, and reconnects with jittered
+// back-off. Examples never leave the process. LibTorch stays out of this header.
 //
 // Life: construct; run() once (spawn it in a Gate); it ends when the coordinator says that the federation is over, when
 // the participant is refused for good, or after stop(). Many agents may share one Runtime: each has its own session and
-// source; training runs on the runtime's workers.
+// source; training runs on the runtime's workers. What an agent learns depends on its name, its examples and what it is
+// offered, never on who shares the process with it.
+//
+// example/own_data.cpp is a whole program: a data source of one's own that joins a federation.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <asio/awaitable.hpp>
@@ -44,13 +48,19 @@ using Connector = std::function<asio::awaitable<std::unique_ptr<net::Channel>>()
 // host and port of the bundle unless `server` ("host:port") is given. Throws Malformed for a bad bundle or server.
 Connector connect_with(net::Runtime& runtime, const net::Bundle& bundle, const std::string& server = "");
 
+// What the agents of a process share so that a hundred cost little more than one: compiled models (one for each worker
+// that trains) and blobs on their way. Give all of them the same; any thread.
+class Workshop;
+std::shared_ptr<Workshop> make_workshop();
+
 struct AgentOptions {
-  std::string name;                // of the participant; keys its random streams
-  double retry_seconds = 1;        // first pause after a lost line; doubled each time, jittered by half
-  double max_retry_seconds = 60;   // longest pause
-  std::uint32_t max_retries = 0;   // give up after so many failures in a row; 0 = never
-  Path state;                      // folder for what must survive a restart (residuals); empty = memory only
+  std::string name;               // of the participant; keys its random streams
+  double retry_seconds = 1;       // first pause after a lost line; doubled each time, jittered down to its half
+  double max_retry_seconds = 60;  // longest pause
+  std::uint32_t max_retries = 0;  // give up after so many failures in a row; 0 = never
+  Path state;                     // folder for what must survive a restart (residuals); empty = memory only
   std::uint64_t max_model_bytes = std::uint64_t{4} << 30;  // of a model or edge copy offered; more is declined
+  std::shared_ptr<Workshop> workshop = nullptr;            // null = one of its own
 };
 
 // What a user may want to see. Called on the network thread.
@@ -79,13 +89,16 @@ struct AgentEnd {
 
 class Agent {
  public:
-  // References must outlive the agent; `observer` may be null.
+  // References must outlive the agent; `observer` may be null. Throws Malformed for a name that no certificate has.
   Agent(net::Runtime& runtime, Files& files, Connector connect, std::unique_ptr<ExampleSource> source,
         AgentOptions options, AgentObserver* observer = nullptr);
   ~Agent();
 
+  // Does not throw. Ends in disorder when the participant is refused for good, after options.max_retries failures in a
+  // row, or when its own state (options.state) cannot be read or written. REQUIRES: the agent lives until it ends.
   asio::awaitable<AgentEnd> run();
-  // Ends run() soon: training stops at its next step. Idempotent; network thread.
+  // Ends run() soon: training stops at its next step, a connection being made is waited for. Idempotent; network
+  // thread.
   void stop();
 
  private:

@@ -1,0 +1,56 @@
+#include "participant/assignment.h"
+
+#include <algorithm>
+
+#include "common/base/error.h"
+
+namespace tributary::participant {
+
+namespace {
+
+BlobName sized_blob(const char* what, const Digest& digest, std::uint64_t bytes, std::uint64_t max_bytes) {
+  if (bytes == 0) fail(Error::Kind::Malformed, std::string(what) + " of 0 bytes");
+  if (bytes > max_bytes)
+    fail(Error::Kind::Overloaded, std::string(what) + " of " + std::to_string(bytes) +
+                                      " bytes: this participant takes " + std::to_string(max_bytes));
+  return {digest, bytes};
+}
+
+codec::UpdateEncoding known_encoding(const std::string& text) {
+  const auto known = codec::supported_update_encodings();
+  return codec::UpdateEncoding::parse(std::find(known.begin(), known.end(), text) == known.end() ? "int8" : text);
+}
+
+learn::TrainingPlan checked_plan(const wire::Plan& plan) {
+  learn::TrainingPlan result;
+  result.loss = learn::loss_from(plan.loss);
+  result.learning_rate = plan.learning_rate;
+  result.learning_rate_decay = plan.learning_rate_decay;
+  result.momentum = plan.momentum;
+  result.weight_decay = plan.weight_decay;
+  result.clip_norm = plan.clip_norm;
+  result.proximal_mu = plan.proximal_mu;
+  result.batch_size = plan.batch_size;
+  result.epochs = plan.epochs;
+  result.max_steps = plan.max_steps;
+  result.max_seconds = plan.max_seconds;
+  learn::check(result);
+  return result;
+}
+
+}  // namespace
+
+std::variant<Assignment, std::string> judge(const wire::Offer& offer, std::uint64_t max_model_bytes) {
+  try {
+    return Assignment{offer.round,
+                      offer.seed,
+                      sized_blob("a model", offer.model, offer.model_bytes, max_model_bytes),
+                      sized_blob("an edge copy", offer.edge, offer.edge_bytes, max_model_bytes),
+                      known_encoding(offer.encoding),
+                      checked_plan(offer.plan)};
+  } catch (const Error& e) {
+    return std::string(e.what());
+  }
+}
+
+}  // namespace tributary::participant

@@ -1,0 +1,214 @@
+// The worker of a session: takes part in rounds.
+#include <algorithm>
+#include <utility>
+
+#include <sys/resource.h>
+
+#include "common/base/error.h"
+#include "common/base/log.h"
+#include "participant/session.h"
+
+namespace tributary::participant {
+
+namespace {
+
+constexpr std::size_t kUploadChunkBytes = 256 * 1024;
+constexpr double kMaxReportedLoss = 1e30;  // the protocol's range
+
+std::uint64_t peak_rss_bytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
+}
+
+model::GraphLimits limits_of(const AgentOptions& options) {
+  model::GraphLimits limits;
+  limits.max_file_bytes = std::min(limits.max_file_bytes, options.max_model_bytes);
+  limits.max_parameters = std::min<std::uint64_t>(limits.max_parameters, options.max_model_bytes / sizeof(float));
+  return limits;
+}
+
+}  // namespace
+
+asio::awaitable<void> Session::work() {
+  while (!end_) {
+    if (!next_) {
+      co_await changed_.wait();
+      continue;
+    }
+    current_ = std::move(next_);
+    try {
+      co_await take_part(*current_);
+    } catch (const Error& e) {
+      log::debug("session", e.what());  // a lost line, which the reader sees too
+    }
+    abandon_download();
+    current_.reset();
+  }
+}
+
+asio::awaitable<void> Session::take_part(Job& job) {
+  mine_.observer.offered(job.offer.round);
+  const double limit = job.offer.deadline_seconds;
+  if (limit > 0)
+    job.deadline = mine_.runtime.at(now() + from_seconds(limit), [this, &job] {
+      job.late = job.stopped = true;
+      changed_.notify();
+    });
+  Outcome outcome;
+  const auto judged = judge(job.offer, mine_.options.max_model_bytes);
+  if (const auto* reason = std::get_if<std::string>(&judged)) {
+    outcome.decline = *reason;
+  } else {
+    std::optional<data::View> view;
+    outcome = co_await attempt(job, std::get<Assignment>(judged), view);
+    if (std::exchange(view, std::nullopt)) co_await settle(job.offer.round, outcome.accepted);
+  }
+  if (job.late && !job.sent) outcome.decline = "the deadline passed";
+  const bool closed = job.stopped && !job.late;
+  if (outcome.decline.empty() || closed || end_) co_return;
+  co_await outbox_.send(wire::Decline{job.offer.round, outcome.decline});
+}
+
+// Turns what went wrong here, and not on the line, into a reason for declining. `view` keeps what the source gave.
+asio::awaitable<Session::Outcome> Session::attempt(Job& job, const Assignment& assignment,
+                                                   std::optional<data::View>& view) {
+  Outcome outcome;
+  try {
+    co_await mine_.runtime.on_worker([&] { view = mine_.source.examples(assignment.round); });
+    if (view && (!view->dataset || view->indices.empty())) view.reset();
+    if (view)
+      outcome = co_await learn_and_send(job, assignment, *view);
+    else
+      outcome.decline = "no examples";
+  } catch (const Error& e) {
+    if (e.kind() == Error::Kind::Corrupt) end(SessionEnd::How::Broken, e.what());
+    if (e.kind() != Error::Kind::Disconnected) outcome.decline = e.what();
+  } catch (const std::bad_alloc&) {
+    outcome.decline = "out of memory";
+  } catch (const std::exception& e) {
+    outcome.decline = e.what();
+  }
+  if (end_ && end_->how == SessionEnd::How::Broken) channel_->close();
+  co_return outcome;
+}
+
+asio::awaitable<Session::Outcome> Session::learn_and_send(Job& job, const Assignment& assignment,
+                                                          const data::View& view) {
+  if (!co_await fetch_model(job, assignment.model)) co_return Outcome{};
+  SharedBlob edge = co_await fetch(job, assignment.edge);
+  if (!edge) co_return Outcome{};
+  ResidualKey key{run_, {}, 0};
+  Learnt learnt = co_await learn(job, assignment, view, std::move(edge), key);
+  if (learnt.ending == Learnt::Ending::Diverged) co_return Outcome{false, "diverged"};
+  if (learnt.ending == Learnt::Ending::Stopped || job.stopped) co_return Outcome{};
+  mine_.observer.trained({assignment.round, view.size(), learnt.update.size(), learnt.training.loss,
+                          learnt.training.accuracy, learnt.training.seconds});
+  co_await upload(job, assignment, view, learnt);
+  co_await wait_for_verdict(job);
+  if (!job.verdict) co_return Outcome{};
+  ++verdicts_;
+  const wire::Verdict verdict = *job.verdict;
+  if (verdict.accepted) {
+    ++accepted_;
+    try {
+      co_await mine_.runtime.on_worker(
+          [&] { mine_.residuals.commit(key, assignment.round, std::move(learnt.residual)); });
+    } catch (const Error& e) {
+      end(SessionEnd::How::Broken, e.what());
+    }
+  }
+  mine_.observer.verdict(assignment.round, verdict.accepted, verdict.reason);
+  co_return Outcome{verdict.accepted, {}};
+}
+
+asio::awaitable<bool> Session::fetch_model(Job& job, BlobName blob) {
+  if (mine_.skeleton && mine_.model == blob.digest) co_return true;
+  SharedBlob skeleton = co_await fetch(job, blob);
+  if (!skeleton) co_return false;
+  mine_.model = blob.digest;
+  mine_.skeleton = std::move(skeleton);
+  co_return true;
+}
+
+// Null when the round was over before the blob was there.
+asio::awaitable<SharedBlob> Session::fetch(Job& job, BlobName blob) {
+  if (job.stopped) co_return nullptr;
+  auto& download = mine_.partial;
+  if (!download || download->digest() != blob.digest || download->announced() != blob.bytes)
+    download.emplace(mine_.workshop, blob.digest, blob.bytes);
+  downloading_ = true;
+  if (!download->complete()) co_await outbox_.send(wire::Fetch{blob.digest, download->next()});
+  while (!job.stopped && downloading_ && !download->complete()) co_await changed_.wait();
+  if (job.stopped || !downloading_) co_return nullptr;
+  downloading_ = false;
+  SharedBlob whole = download->finish();
+  download.reset();
+  co_return whole;
+}
+
+void Session::abandon_download() {
+  if (!std::exchange(downloading_, false)) return;
+  if (!mine_.partial->complete()) rest_ = Rest{mine_.partial->next(), mine_.partial->announced()};
+}
+
+asio::awaitable<Learnt> Session::learn(Job& job, const Assignment& assignment, const data::View& view, SharedBlob edge,
+                                       ResidualKey& key) {
+  Learnt learnt;
+  co_await mine_.runtime.on_worker([&] {
+    if (job.stopped) {
+      learnt.ending = Learnt::Ending::Stopped;
+      return;
+    }
+    auto loan = mine_.workshop.borrow(assignment.model.digest, *mine_.skeleton, limits_of(mine_.options));
+    const auto& layout = *loan.network().layout();
+    key.layout = layout.digest();
+    key.size = layout.size();
+    learnt =
+        train_locally(loan.network(), std::move(edge), view,
+                      {assignment.seed, assignment.round, mine_.options.name, assignment.plan, assignment.encoding},
+                      mine_.residuals.load(key), mine_.runtime.clock(), [&job] { return job.stopped.load(); });
+  });
+  co_return learnt;
+}
+
+asio::awaitable<void> Session::upload(Job& job, const Assignment& assignment, const data::View& view, Learnt& learnt) {
+  const Bytes blob = std::move(learnt.update);
+  wire::Update update;
+  update.round = assignment.round;
+  update.edge = assignment.edge.digest;
+  update.blob = sha256(blob);
+  update.blob_bytes = blob.size();
+  update.encoding = assignment.encoding.text();
+  update.examples = view.size();
+  update.train_loss = std::clamp(learnt.training.loss, -kMaxReportedLoss, kMaxReportedLoss);
+  update.train_accuracy = learnt.training.accuracy;
+  update.train_seconds = learnt.training.seconds;
+  update.decode_seconds = learnt.decode_seconds;
+  update.encode_seconds = learnt.encode_seconds;
+  update.peak_rss_bytes = peak_rss_bytes();
+  co_await outbox_.send(update);
+  std::size_t at = 0;
+  while (at < blob.size() && !job.stopped && !job.verdict) {
+    const auto piece = ByteSpan(blob).subspan(at, std::min(kUploadChunkBytes, blob.size() - at));
+    at += piece.size();
+    job.sent = at == blob.size();  // before the send: the verdict may overtake its end
+    co_await outbox_.send_data(at - piece.size(), piece);
+  }
+  if (job.sent) job.deadline.reset();
+}
+
+// Returns without one when the round is over.
+asio::awaitable<void> Session::wait_for_verdict(Job& job) {
+  while (!job.verdict && !job.stopped) co_await changed_.wait();
+}
+
+asio::awaitable<void> Session::settle(std::uint64_t round, bool accepted) {
+  try {
+    co_await mine_.runtime.on_worker([&] { mine_.source.settled(round, accepted); });
+  } catch (const std::exception& e) {
+    log::warning("session", "the source of examples failed to settle round " + std::to_string(round) + ": " + e.what());
+  }
+}
+
+}  // namespace tributary::participant

@@ -1,0 +1,67 @@
+#include "participant/workshop.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "common/model/skeleton.h"
+
+namespace tributary::participant {
+
+namespace {
+
+constexpr std::size_t kMaxModels = 4;
+
+}  // namespace
+
+std::shared_ptr<Workshop> make_workshop() {
+  return std::make_shared<Workshop>();
+}
+
+SharedBlob Workshop::find(const Digest& digest) {
+  const std::lock_guard lock(mutex_);
+  const auto found = blobs_.find(digest);
+  return found == blobs_.end() ? nullptr : found->second.lock();
+}
+
+SharedBlob Workshop::share(const Digest& digest, Bytes bytes) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(blobs_, [](const auto& entry) { return entry.second.expired(); });
+  auto& entry = blobs_[digest];
+  if (SharedBlob held = entry.lock()) return held;
+  auto blob = std::make_shared<const Bytes>(std::move(bytes));
+  entry = blob;
+  return blob;
+}
+
+Workshop::ModelPtr Workshop::model_of(const Digest& digest) {
+  const auto found = std::find_if(models_.begin(), models_.end(), [&](const auto& m) { return m->digest == digest; });
+  if (found == models_.end())
+    models_.push_front(std::make_shared<Model>(Model{digest, {}}));
+  else
+    models_.splice(models_.begin(), models_, found);
+  if (models_.size() > kMaxModels) models_.pop_back();
+  return models_.front();
+}
+
+Workshop::Loan Workshop::borrow(const Digest& digest, ByteSpan skeleton, const model::GraphLimits& limits) {
+  ModelPtr model;
+  std::unique_ptr<learn::Network> network;
+  {
+    const std::lock_guard lock(mutex_);
+    model = model_of(digest);
+    if (!model->idle.empty()) {
+      network = std::move(model->idle.back());
+      model->idle.pop_back();
+    }
+  }
+  if (!network) network = learn::Network::compile(model::unpack_skeleton(skeleton, "the model offered", limits));
+  return {*this, std::move(model), std::move(network)};
+}
+
+Workshop::Loan::~Loan() {
+  const std::lock_guard lock(workshop_.mutex_);
+  model_->idle.push_back(std::move(network_));
+}
+
+}  // namespace tributary::participant
