@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -45,7 +46,12 @@ Totals totals_of(const Report& report);
 // Whether a round's quality meets the target; false without a target or an evaluation.
 bool meets(const Target& target, const RoundRecord& record);
 
+// One JSON object: title, ended, target, configuration, versions, parameters, seconds, peak memory, totals, `final` (the
+// last evaluation and digests) and the rounds as in rounds.jsonl. `sections` are left out.
 std::string report_json(const Report& report);
+// What report_json() wrote, without sections. Throws Malformed naming `source`.
+Report report_from_json(std::string_view json, std::string_view source);
+
 // Plots: accuracy of global and edge copy, loss (train, global, edge), bytes per participant down and up beside
 // float32's, seconds per phase, participants selected/accepted/refused, edge size and sparsity. Light and dark; readable
 // on a phone; no request to anywhere.

@@ -14,12 +14,15 @@ namespace tributary::coordinator {
 
 class RunFolder {
  public:
-  // Makes the folder. Throws Refused when it holds a run already, Unavailable when it cannot be written.
+  // Makes the folder and an empty rounds.jsonl. Throws Refused when it holds a run already, Unavailable when it cannot
+  // be written.
   static RunFolder create(Files& files, const Path& folder);
 
   const Path& path() const { return path_; }
+  // On error nothing of the record is there after the next append().
   void append(const RoundRecord& record);
-  // Replaces global.onnx and edge.onnx.
+  // Replaces global.onnx (`graph` with the values of `global`) and edge.onnx (common/edge/edge_graph.h). A reader sees
+  // old or new, never half of a file. Throws what edge::edge_graph throws, before anything is written.
   void write_models(const model::Graph& graph, const model::ParameterSet& global, const codec::EdgeCopy& edge);
   // Replaces report.json and report.html.
   void write_report(const Report& report);
@@ -28,6 +31,7 @@ class RunFolder {
   RunFolder(Files& files, Path folder);
   Files* files_;
   Path path_;
+  std::uint64_t record_bytes_ = 0;  // of the records that are whole
 };
 
 }  // namespace tributary::coordinator

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 
 #include "common/data/source.h"
@@ -22,6 +24,9 @@ class Share {
   std::string text() const;
   // Of `total`: a fraction is rounded to nearest, at least 1; a number stays what it is, also above `total`.
   std::uint32_t of(std::uint32_t total) const;
+  bool is_all() const;  // "all" and "1.0"
+  // When it is a number of participants.
+  std::optional<std::uint32_t> number() const;
 
  private:
   std::variant<std::monostate, double, std::uint32_t> value_;
@@ -38,13 +43,13 @@ struct RoundPolicy {
 };
 
 struct EdgePolicy {
-  std::uint32_t bits = 8;                  // edge.bits: 8 or 32
-  std::uint32_t levels = 100;              // edge.levels
-  double sparsity = 0.5;                   // edge.sparsity: final
-  double initial_sparsity = 0.0;           // edge.initial_sparsity: of the first copy, when the schedule has rounds
-  std::uint64_t sparsity_begin = 0;        // edge.sparsity_begin: round in which the cubic schedule begins
-  std::uint64_t sparsity_end = 0;          // edge.sparsity_end: round from which `sparsity` holds; 0 = from the start
-  bool per_layer = true;                   // edge.per_layer
+  std::uint32_t bits = 8;            // edge.bits: 8 or 32
+  std::uint32_t levels = 100;        // edge.levels
+  double sparsity = 0.5;             // edge.sparsity: final
+  double initial_sparsity = 0.0;     // edge.initial_sparsity: of the first copy, when the schedule has rounds
+  std::uint64_t sparsity_begin = 0;  // edge.sparsity_begin: round in which the cubic schedule begins
+  std::uint64_t sparsity_end = 0;    // edge.sparsity_end: round from which `sparsity` holds; 0 = from the start
+  bool per_layer = true;             // edge.per_layer
 };
 
 struct ServerRule {
@@ -59,23 +64,23 @@ struct Target {
 };
 
 struct Settings {
-  std::string federation;       // name, for the log; from the folder, no key
-  std::string model = "2nn";    // model: zoo specification or ONNX file
-  std::uint64_t rounds = 10;    // rounds: 0 = for ever
-  std::uint64_t seed = 1;       // seed
+  std::string federation;     // name, for the log; from the folder, no key
+  std::string model = "2nn";  // model: zoo specification or ONNX file
+  std::uint64_t rounds = 10;  // rounds: 0 = for ever
+  std::uint64_t seed = 1;     // seed
   Target target;
   RoundPolicy round;
   EdgePolicy edge;
   std::string update_encoding = "int8";  // update.encoding
   double update_max_norm = 0;            // update.max_norm: L2 norm from which an update is refused; 0 = no limit
   ServerRule server;
-  wire::Plan training;                   // training.*
-  data::DataSource evaluation;           // evaluation.*
-  std::uint64_t evaluation_every = 1;    // evaluation.every: rounds
-  std::string listen_host;               // listen.host: address to listen on; empty = federation's host
-  std::uint32_t listen_port = 0;         // listen.port; with listen.port given, 0 = any free one
-  double ping_seconds = 20;              // session.ping_seconds
-  std::uint32_t workers = 0;             // workers: threads that check, fold and encode; 0 = as many as cores
+  wire::Plan training;                 // training.*
+  data::DataSource evaluation;         // evaluation.*
+  std::uint64_t evaluation_every = 1;  // evaluation.every: rounds
+  std::string listen_host;             // listen.host: address to listen on; empty = federation's host
+  std::uint32_t listen_port = 0;       // listen.port; with listen.port given, 0 = any free one
+  double ping_seconds = 20;            // session.ping_seconds
+  std::uint32_t workers = 0;           // workers: threads that check, fold and encode; 0 = as many as cores
 
   Settings();
 };

@@ -14,8 +14,8 @@ inline constexpr double kUnit = 0x1p40;
 
 // An update with a value of larger magnitude is refused.
 inline constexpr float kMaxMagnitude = 512.0F;
-// Contributions that one sum can hold without overflow: 2^63 / (512 * 2^40).
-inline constexpr std::uint64_t kMaxContributions = std::uint64_t{1} << 14;
+// Contributions that one sum can hold without overflow: (2^63 - 1) / (512 * 2^40), rounded down.
+inline constexpr std::uint64_t kMaxContributions = (std::uint64_t{1} << 14) - 1;
 
 // Round half to even. A float32 value v coded as scale * q contributes to_fixed of the float32 product
 // float(scale * q); the product weight * v is taken in double, which every kernel does in the same way.

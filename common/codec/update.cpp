@@ -156,6 +156,10 @@ UpdateFault judge_piece(ByteSpan blob, const Piece& piece, double& squares) {
 
 }  // namespace
 
+std::uint64_t max_update_bytes(const model::ParameterLayout& layout, const UpdateEncoding& encoding) {
+  return end_of(pieces_of(layout, encoding.lossy() ? kInt8 : kFloat32));
+}
+
 Bytes encode_update(const model::ParameterLayout& layout, std::span<const float> delta, std::span<float> residual,
                     const UpdateEncoding& encoding, const RandomStream& random) {
   TRIBUTARY_CHECK(delta.size() == layout.size());

@@ -41,6 +41,9 @@ class UpdateEncoding {
 // Names a participant offers in its greeting, most general last.
 std::vector<std::string> supported_update_encodings();
 
+// Size of the largest blob that encode_update makes for this layout: what a receiver may refuse to go beyond.
+std::uint64_t max_update_bytes(const model::ParameterLayout& layout, const UpdateEncoding& encoding);
+
 // Encodes `delta + residual`; what the encoding drops stays in `residual` (layout size, or empty = error not kept).
 // `random` is used for stochastic rounding only, by block index, so that threads do not change the result.
 // Throws Malformed when a value is not finite or exceeds kMaxMagnitude (residual unchanged).

@@ -74,9 +74,21 @@ std::vector<po::option> empty_value(std::vector<std::string>& words, const Keys*
   return {option};
 }
 
-[[noreturn]] void refuse_syntax(const po::invalid_command_line_syntax& error, const std::vector<Option>& options) {
+[[noreturn]] void refuse_unknown(std::string_view given, const std::vector<Option>& options, const Keys* keys) {
+  std::vector<std::string> known;
+  for (const Option& option : options) known.push_back("--" + option.name);
+  if (keys != nullptr) {
+    for (const KeyInfo& key : keys->list()) known.push_back("--" + key.name);
+  }
+  malformed("unknown option " + in_quotes(given) + ": " + suggestion(given, known, "--help lists the options"));
+}
+
+[[noreturn]] void refuse_syntax(const po::invalid_command_line_syntax& error, const std::vector<Option>& options,
+                                const Keys* keys) {
   const std::string shown = error.get_option_name();
-  const std::string value = shown_value(options, shown.substr(std::min<std::size_t>(2, shown.size())));
+  const std::string name = shown.substr(std::min<std::size_t>(2, shown.size()));
+  if (find(options, name) == nullptr && (keys == nullptr || !keys->has(name))) refuse_unknown(shown, options, keys);
+  const std::string value = shown_value(options, name);
   switch (error.kind()) {
     case po::invalid_syntax::missing_parameter:
       malformed(shown + " needs a value: write " + shown + " " + value);
@@ -96,27 +108,17 @@ std::vector<po::option> tokens(const std::vector<std::string>& words, const std:
   try {
     return po::command_line_parser(words)
         .options(description)
-        .style(allow_long | allow_short | allow_dash_for_short | long_allow_adjacent | long_allow_next)
+        .style(allow_long | allow_short | allow_dash_for_short | short_allow_next | long_allow_adjacent |
+               long_allow_next)
         .extra_style_parser([keys](std::vector<std::string>& rest) { return empty_value(rest, keys); })
         .allow_unregistered()
         .run()
         .options;
   } catch (const po::invalid_command_line_syntax& error) {
-    refuse_syntax(error, options);
+    refuse_syntax(error, options, keys);
   } catch (const po::error& error) {
     malformed(one_line(error.what()) + ": see --help");
   }
-}
-
-[[noreturn]] void refuse_unknown(const po::option& token, const std::vector<Option>& options, const Keys* keys) {
-  const std::string word = token.original_tokens.empty() ? token.string_key : token.original_tokens.front();
-  const std::string given = word.substr(0, word.find('='));
-  std::vector<std::string> known;
-  for (const Option& option : options) known.push_back("--" + option.name);
-  if (keys != nullptr) {
-    for (const KeyInfo& key : keys->list()) known.push_back("--" + key.name);
-  }
-  malformed("unknown option " + in_quotes(given) + ": " + suggestion(given, known, "--help lists the options"));
 }
 
 // An option whose value was forgotten must not swallow the next option.
@@ -139,7 +141,10 @@ void take(const po::option& token, const std::vector<Option>& options, const Key
     line.arguments.positional.insert(line.arguments.positional.end(), token.value.begin(), token.value.end());
     return;
   }
-  if (token.unregistered) refuse_unknown(token, options, keys);
+  if (token.unregistered) {
+    const std::string word = token.original_tokens.empty() ? token.string_key : token.original_tokens.front();
+    refuse_unknown(word.substr(0, word.find('=')), options, keys);
+  }
   check_not_swallowed(token, options);
   const Option* option = find(options, token.string_key);
   const std::string value = token.value.empty() ? "" : token.value.front();
@@ -147,6 +152,8 @@ void take(const po::option& token, const std::vector<Option>& options, const Key
     line.assignments.push_back({token.string_key, value, "command line"});
     return;
   }
+  if (value.empty() && !option->value.empty())
+    malformed("--" + option->name + " needs a value: write --" + option->name + " " + option->value);
   std::vector<std::string>& values = line.arguments.options[option->name];
   if (!values.empty() && !option->repeated) malformed("--" + option->name + " is given twice: give it once");
   values.push_back(value);

@@ -58,7 +58,7 @@ std::string sections_text(const std::vector<Section>& sections, std::size_t widt
   const std::size_t aligned = term_width(sections, width);
   std::string result;
   for (const Section& section : sections) {
-    result += "\n" + paragraph(section.heading, width);
+    result += "\n" + (section.heading.empty() ? "" : paragraph(section.heading, width));
     for (const Row& row : section.rows) result += row_text(row, aligned, width);
   }
   return result;
@@ -118,7 +118,9 @@ std::string help(std::string_view program, const Command& command, const Keys* k
   if (keys != nullptr && !keys->list().empty()) {
     const std::vector<Section> of_keys = key_sections(*keys);
     sections.push_back(
-        {"keys: --KEY=VALUE or --set KEY=VALUE; in a file of --config, \"KEY = VALUE\" below its [section]:", {}});
+        {"keys, as --KEY=VALUE, --set KEY=VALUE or, below their [section], in a --config file:"
+         "part:",
+         {}});
     sections.insert(sections.end(), of_keys.begin(), of_keys.end());
   }
   return text + sections_text(sections, width) + examples_text(command.examples);

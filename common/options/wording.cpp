@@ -17,7 +17,7 @@ bool continues_character(char c) {
 }
 
 std::string_view last_part(std::string_view name) {
-  return name.substr(name.rfind('.') + 1);
+  return name.substr(name.find_last_of(".-") + 1);
 }
 
 }  // namespace

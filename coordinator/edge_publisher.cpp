@@ -1,0 +1,33 @@
+#include "coordinator/edge_publisher.h"
+
+#include "common/base/error.h"
+
+namespace tributary::coordinator {
+
+namespace {
+
+// Without quantisation nothing is rounded, so there is no error to keep.
+bool rounds_weights(const EdgePolicy& policy) {
+  return policy.bits < 32;
+}
+
+}  // namespace
+
+EdgePublisher::EdgePublisher(model::LayoutPtr layout, const EdgePolicy& policy, unsigned threads)
+    : policy_(policy), threads_(threads), residual_(rounds_weights(policy) ? layout->size() : 0) {}
+
+double EdgePublisher::sparsity(std::uint64_t round) const {
+  return codec::cubic_sparsity(policy_.initial_sparsity, policy_.sparsity, policy_.sparsity_begin, policy_.sparsity_end,
+                               round);
+}
+
+codec::EdgeCopy EdgePublisher::publish(const model::ParameterSet& global, std::uint64_t round) {
+  const codec::EdgePlan plan{.bits = policy_.bits,
+                             .sparsity = sparsity(round),
+                             .per_layer = policy_.per_layer,
+                             .levels = policy_.levels,
+                             .threads = threads_};
+  return codec::encode_edge_copy(global, residual_, plan);
+}
+
+}  // namespace tributary::coordinator

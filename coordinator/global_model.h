@@ -1,0 +1,54 @@
+// coordinator/global_model.h
+//
+// The model that the federation learns: the master weights, the edge copy made of them, and how a round's mean update
+// moves both. One thread at a time; the acts of CPU work may run on a worker.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "common/codec/edge_copy.h"
+#include "common/model/graph.h"
+#include "coordinator/accumulator.h"
+#include "coordinator/broadcast.h"
+#include "coordinator/edge_publisher.h"
+#include "coordinator/round_record.h"
+#include "coordinator/server_optimizer.h"
+#include "coordinator/settings.h"
+
+namespace tributary::coordinator {
+
+class GlobalModel {
+ public:
+  // Makes edge copy 0. `threads` encode. Throws what encode_edge_copy throws.
+  GlobalModel(const model::Graph& graph, const Settings& settings, unsigned threads);
+
+  // Moves the model by the mean of the sum, and makes the edge copy of `round`. REQUIRES: sum.updates() > 0. Throws
+  // Malformed when the model is not finite any more.
+  void apply(const Accumulator& sum, std::uint64_t round);
+
+  const model::ParameterSet& global() const { return global_; }
+  const codec::EdgeCopy& edge() const { return edge_; }
+  const model::LayoutPtr& layout() const { return global_.layout_ptr(); }
+  std::uint64_t round() const { return round_; }  // which made it; 0 = none
+
+  // What the offers of `round` say and send.
+  std::shared_ptr<const Broadcast> broadcast(std::uint64_t round) const;
+  // Digests, size and sparsity of the present models.
+  void describe(RoundRecord& record) const;
+
+ private:
+  void make_edge_copy();
+
+  const Settings& settings_;
+  model::ParameterSet global_;
+  ServerOptimizer optimizer_;
+  EdgePublisher publisher_;
+  codec::EdgeCopy edge_;
+  std::uint64_t round_ = 0;
+
+  std::shared_ptr<const wire::FramedBlob> skeleton_, framed_edge_;
+  Digest skeleton_digest_, edge_digest_, model_digest_;
+};
+
+}  // namespace tributary::coordinator

@@ -1,0 +1,60 @@
+// coordinator/intake.h
+//
+// Judges updates and adds them up, on the workers: any number are checked at a time, one is folded at a time.
+// Network thread; lives as long as the run.
+#pragma once
+
+#include <deque>
+#include <exception>
+#include <functional>
+#include <memory>
+
+#include <asio/awaitable.hpp>
+
+#include "common/codec/update.h"
+#include "common/net/runtime.h"
+#include "coordinator/accumulator.h"
+#include "coordinator/spool.h"
+
+namespace tributary::coordinator {
+
+class Intake {
+ public:
+  // `threads` fold one update together. `runtime` must outlive the intake.
+  Intake(net::Runtime& runtime, model::LayoutPtr layout, std::uint64_t max_examples, const codec::UpdateLimits& limits,
+         unsigned threads);
+
+  // Whether the complete upload is what was announced, and an update of this model. The fault in words, or empty.
+  // Throws Unavailable when its file cannot be read.
+  asio::awaitable<std::string> find_fault(Upload& upload);
+
+  // Adds an update that has no fault; then calls `added`.
+  void fold(std::shared_ptr<Upload> upload, std::function<void()> added);
+  // Completes when nothing waits to be folded. Throws what a fold threw.
+  asio::awaitable<void> settled();
+
+  // REQUIRES: settled.
+  Accumulator& sum() { return sum_; }
+  // What checks and folds took since the last call, in seconds of one worker.
+  double take_seconds();
+
+ private:
+  struct Waiting {
+    std::shared_ptr<Upload> upload;
+    std::function<void()> added;
+  };
+  asio::awaitable<void> fold_waiting();
+
+  net::Runtime& runtime_;
+  model::LayoutPtr layout_;
+  codec::UpdateLimits limits_;
+  unsigned threads_;
+  Accumulator sum_;
+  std::deque<Waiting> waiting_;
+  net::Gate folding_;
+  bool busy_ = false;  // a coroutine takes from waiting_
+  std::exception_ptr failure_;
+  double seconds_ = 0;
+};
+
+}  // namespace tributary::coordinator

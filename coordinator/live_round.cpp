@@ -1,0 +1,208 @@
+#include "coordinator/live_round.h"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "common/base/error.h"
+#include "common/base/log.h"
+#include "coordinator/session.h"
+
+namespace tributary::coordinator {
+
+namespace {
+
+// Participants' words become keys of the record.
+constexpr std::size_t kMaxReasonBytes = 64;
+
+double median(std::vector<double> values) {
+  if (values.empty()) return 0;
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+}  // namespace
+
+LiveRound::LiveRound(const Surroundings& surroundings, const RoundTerms& terms, std::vector<std::string> selected,
+                     std::shared_ptr<const Broadcast> broadcast)
+    : around_(surroundings),
+      round_(terms, selected),
+      selected_(std::move(selected)),
+      broadcast_(std::move(broadcast)),
+      begun_(now()),
+      changed_(surroundings.runtime.io()) {}
+
+asio::awaitable<bool> LiveRound::run() {
+  around_.observer.round_started(number(), selected_.size());
+  perform(round_.start(now(), around_.roster.connected()));
+  while (!round_.ended()) {
+    const TimePoint wake = round_.next_wake().value_or(TimePoint::max());
+    const auto timer = around_.runtime.at(wake, [this] { changed_.notify(); });
+    if (now() < wake) co_await changed_.wait();
+    if (now() >= wake) perform(round_.tick(now()));
+  }
+  broadcast_.reset();
+  co_await around_.intake.settled();
+  co_return publish_;
+}
+
+void LiveRound::cancel(const std::string& reason) {
+  perform(round_.cancel(reason));
+}
+
+// ------------------------------------------------------------------------------------------ what sessions report
+
+void LiveRound::joined(const std::string& participant) {
+  perform(round_.joined(participant, now()));
+}
+
+void LiveRound::lost(const std::string& participant) {
+  perform(round_.left(participant, now()));
+}
+
+void LiveRound::rule_out(const std::string& participant, const std::string& reason) {
+  if (round_.is_open_for(participant)) perform(round_.bad_update(participant, reason, now()));
+}
+
+void LiveRound::declined(const std::string& participant, const wire::Decline& decline) {
+  if (decline.round != number()) return;
+  perform(round_.declined(participant, decline.reason.substr(0, kMaxReasonBytes), now()));
+}
+
+bool LiveRound::wants(Session& session, const wire::Update& update) {
+  const std::string& name = session.name();
+  if (update.round < number() || !round_.is_open_for(name)) {
+    const bool over = update.round < number() || round_.ended();
+    session.tell_verdict({update.round, false, over ? "the round is over" : "no update is expected"});
+    return false;
+  }
+  const std::string reason = objection(session, update);
+  if (reason.empty()) return true;
+  log::warning("round", "refused the update of " + name + ": " + reason);
+  perform(round_.bad_update(name, reason, now()));
+  return false;
+}
+
+std::string LiveRound::objection(const Session& session, const wire::Update& update) const {
+  const wire::Offer& offer = broadcast_->offer;
+  if (update.round != offer.round) return "wrong round";
+  if (update.edge != offer.edge) return "wrong edge copy";
+  if (!is_encoding_of(session, update.encoding)) return "wrong encoding";
+  if (update.examples == 0) return "no examples";
+  if (update.blob_bytes == 0) return "empty";
+  const auto encoding = codec::UpdateEncoding::parse(update.encoding);
+  if (update.blob_bytes > codec::max_update_bytes(*around_.layout, encoding)) return "too large";
+  return "";
+}
+
+// The encoding asked for, or a known one when the participant has said that it cannot write that.
+bool LiveRound::is_encoding_of(const Session& session, const std::string& encoding) const {
+  const std::string& asked = broadcast_->offer.encoding;
+  if (encoding == asked) return true;
+  const auto& can = session.hello().encodings;
+  const auto known = codec::supported_update_encodings();
+  return std::find(can.begin(), can.end(), asked) == can.end() &&
+         std::find(known.begin(), known.end(), encoding) != known.end();
+}
+
+asio::awaitable<void> LiveRound::take(Session& session, std::shared_ptr<Upload> upload) {
+  const auto self = shared_from_this();
+  const std::string name = session.name();
+  std::string fault;
+  try {
+    fault = co_await around_.intake.find_fault(*upload);
+  } catch (const Error& e) {
+    log::error("round", "cannot read the update of " + name + ": " + e.what());
+    fault = "not stored";
+  }
+  if (!fault.empty()) {
+    log::warning("round", "refused the update of " + name + ": " + fault);
+    perform(round_.bad_update(name, fault, now()));
+    co_return;
+  }
+  arrived_[name] = std::move(upload);
+  perform(round_.arrived(name, now()));
+  arrived_.erase(name);
+}
+
+// ------------------------------------------------------------------------------------------ what the Round answers
+
+// In order, also when an action leads to more of them.
+void LiveRound::perform(Actions actions) {
+  to_do_.insert(to_do_.end(), actions.begin(), actions.end());
+  if (std::exchange(performing_, true)) return;
+  while (!to_do_.empty()) {
+    const Action action = std::move(to_do_.front());
+    to_do_.pop_front();
+    std::visit([this](const auto& each) { act(each); }, action);
+  }
+  performing_ = false;
+  changed_.notify();
+}
+
+void LiveRound::act(const SendOffer& action) {
+  Session* session = around_.roster.find(action.participant);
+  if (session != nullptr && broadcast_) session->offer(broadcast_, seconds(round_.terms().deadline - now()));
+}
+
+void LiveRound::act(const CountUpdate& action) {
+  const auto at = arrived_.find(action.participant);
+  TRIBUTARY_CHECK(at != arrived_.end());
+  counted_[action.participant] = at->second->announced;
+  around_.intake.fold(at->second, [self = shared_from_this(), name = action.participant] { self->added(name); });
+}
+
+void LiveRound::added(const std::string& participant) {
+  answer(participant, true, "");
+  around_.observer.update_arrived(number(), ++added_, round_.terms().goal);
+}
+
+void LiveRound::act(const RefuseUpdate& action) {
+  answer(action.participant, false, action.reason);
+}
+
+void LiveRound::act(const TellClosed& action) {
+  if (Session* session = around_.roster.find(action.participant)) session->close_round(number(), action.reason);
+}
+
+void LiveRound::act(const Publish& /*action*/) {
+  publish_ = true;
+}
+
+void LiveRound::act(const Abort& action) {
+  abort_reason_ = action.reason;
+}
+
+void LiveRound::answer(const std::string& participant, bool accepted, const std::string& reason) {
+  if (Session* session = around_.roster.find(participant)) session->tell_verdict({number(), accepted, reason});
+}
+
+// ------------------------------------------------------------------------------------------ what is kept of it
+
+void LiveRound::describe(RoundRecord& record) const {
+  record.round = number();
+  record.selected = round_.selected();
+  record.accepted = round_.accepted();
+  record.refused = round_.refused();
+  double weights = 0, bytes = 0;
+  std::vector<double> train, decode;
+  for (const auto& [name, update] : counted_) {
+    const auto weight = static_cast<double>(std::min(update.examples, around_.max_examples));
+    weights += weight;
+    record.train_loss += weight * update.train_loss;
+    record.train_accuracy += weight * update.train_accuracy;
+    bytes += static_cast<double>(update.blob_bytes);
+    train.push_back(update.train_seconds);
+    decode.push_back(update.decode_seconds);
+    record.participant_peak_rss_bytes = std::max(record.participant_peak_rss_bytes, update.peak_rss_bytes);
+  }
+  if (counted_.empty()) return;
+  record.train_loss /= weights;
+  record.train_accuracy /= weights;
+  record.update_bytes = static_cast<std::uint64_t>(bytes / static_cast<double>(counted_.size()));
+  record.seconds.train = median(std::move(train));
+  record.seconds.decode = median(std::move(decode));
+}
+
+}  // namespace tributary::coordinator

@@ -1,0 +1,14 @@
+// coordinator/process_memory.h
+//
+// What this process occupies, for the records. Any thread.
+#pragma once
+
+#include <cstdint>
+
+namespace tributary::coordinator {
+
+// Resident set size now, and the largest so far, in bytes; 0 where the system does not say.
+std::uint64_t resident_bytes();
+std::uint64_t peak_resident_bytes();
+
+}  // namespace tributary::coordinator

@@ -1,0 +1,44 @@
+#include "coordinator/run_folder.h"
+
+#include "common/base/error.h"
+#include "common/edge/edge_graph.h"
+
+namespace tributary::coordinator {
+
+namespace {
+
+constexpr const char* kRecords = "rounds.jsonl";
+
+}  // namespace
+
+RunFolder::RunFolder(Files& files, Path folder) : files_(&files), path_(std::move(folder)) {}
+
+RunFolder RunFolder::create(Files& files, const Path& folder) {
+  if (files.exists(folder / kRecords)) {
+    fail(Error::Kind::Refused, folder.string() + " holds a run already; choose another folder or move it away");
+  }
+  files.make_directories(folder);
+  files.create(folder / kRecords);
+  return {files, folder};
+}
+
+void RunFolder::append(const RoundRecord& record) {
+  const std::string line = to_json(record) + "\n";
+  const auto file = files_->open(path_ / kRecords);
+  // What an append that failed half-way has left.
+  if (file->size() != record_bytes_) file->truncate(record_bytes_);
+  file->write_at(record_bytes_, as_bytes(line));
+  record_bytes_ += line.size();
+}
+
+void RunFolder::write_models(const model::Graph& graph, const model::ParameterSet& global,
+                             const codec::EdgeCopy& edge) {
+  model::Graph trained = graph;
+  trained.set_parameters(global);
+  const Bytes global_onnx = trained.serialize();
+  const Bytes edge_onnx = edge::edge_graph(graph, edge).serialize();
+  write_atomically(*files_, path_ / "global.onnx", global_onnx);
+  write_atomically(*files_, path_ / "edge.onnx", edge_onnx);
+}
+
+}  // namespace tributary::coordinator

@@ -1,0 +1,347 @@
+#include "coordinator/server.h"
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include "common/base/digest.h"
+#include "common/base/error.h"
+#include "common/base/log.h"
+#include "common/base/parallel.h"
+#include "common/base/text.h"
+#include "coordinator/cohort.h"
+#include "coordinator/evaluation.h"
+#include "coordinator/global_model.h"
+#include "coordinator/intake.h"
+#include "coordinator/live_round.h"
+#include "coordinator/process_memory.h"
+#include "coordinator/report.h"
+#include "coordinator/roster.h"
+#include "coordinator/selection.h"
+#include "coordinator/session.h"
+#include "coordinator/spool.h"
+
+namespace tributary::coordinator {
+
+namespace {
+
+// Least time between the starts of an aborted round and the next.
+constexpr Duration kPauseAfterAbort = std::chrono::seconds(1);
+// How long a participant that is dropped may take to read why.
+constexpr Duration kDropLinger = std::chrono::milliseconds(500);
+
+unsigned threads_of(const Settings& settings) {
+  return settings.workers == 0 ? usable_cores() : settings.workers;
+}
+
+codec::UpdateLimits limits_of(const Settings& settings) {
+  codec::UpdateLimits limits;
+  if (settings.update_max_norm > 0) limits.max_norm = settings.update_max_norm;
+  return limits;
+}
+
+// Names the run: no two runs of a federation begin at the same instant.
+std::string name_run(const Settings& settings, const Clock& clock) {
+  const std::string what = settings.federation + "\n" + std::to_string(settings.seed) + "\n" +
+                           std::to_string(clock.unix_seconds()) + "\n" +
+                           std::to_string(clock.now().time_since_epoch().count());
+  return sha256(as_bytes(what)).hex().substr(0, 32);
+}
+
+std::string number_text(double value) {
+  std::string text = std::to_string(value);
+  text.erase(text.find_last_not_of('0') + 1);
+  if (text.back() == '.') text.pop_back();
+  return text;
+}
+
+// "edge.accuracy 0.9702 >= 0.97"; the record meets the target.
+std::string how_met(const Target& target, const RoundRecord& record) {
+  const auto& quality = target.metric.starts_with("edge") ? record.edge : record.global;
+  const bool accuracy = target.metric.ends_with("accuracy");
+  return target.metric + " " + number_text(accuracy ? quality->accuracy : quality->loss) +
+         (accuracy ? " >= " : " <= ") + number_text(target.value);
+}
+
+// After a failure: waits for work that uses what the failure may take away.
+asio::awaitable<void> quietly(asio::awaitable<void> work) {
+  try {
+    co_await std::move(work);
+  } catch (const std::exception& e) {
+    log::error("server", e.what());
+  }
+}
+
+}  // namespace
+
+struct Server::State final : SessionHost {
+  State(net::Runtime& a_runtime, Files& files, const Settings& some_settings, const model::Graph& graph,
+        Evaluator* an_evaluator, Observer& an_observer, Path scratch)
+      : runtime(a_runtime),
+        settings(some_settings),
+        observer(an_observer),
+        evaluator(an_evaluator),
+        terms{settings.federation, name_run(settings, runtime.clock()), from_seconds(settings.ping_seconds)},
+        models(graph, settings, threads_of(settings)),
+        intake(runtime, models.layout(), settings.round.max_examples, limits_of(settings), threads_of(settings)),
+        spools(files, std::move(scratch)),
+        evaluation(runtime, models, evaluator, [this](const RoundRecord& record) { finish(record); }),
+        changed(runtime.io()) {}
+
+  // What sessions report.
+  void joined(Session& session) override;
+  void left(Session& session, Departure departure) override;
+  void declined(Session& session, const wire::Decline& decline) override;
+  std::shared_ptr<Upload> announced(Session& session, const wire::Update& update) override;
+  asio::awaitable<void> arrived(Session& session, std::shared_ptr<Upload> upload) override;
+  void not_stored(Session& session, const Upload& upload, const std::string& why) override;
+
+  // The rounds.
+  asio::awaitable<void> run_rounds();
+  asio::awaitable<void> run_round(std::uint64_t number);
+  asio::awaitable<void> wait_until(std::uint64_t round, std::function<bool(std::uint32_t there)> enough,
+                                   std::string missing);
+  asio::awaitable<void> pause_until(TimePoint t);
+  asio::awaitable<void> settle(LiveRound& round, bool publish);
+  void finish(const RoundRecord& record);
+  void count_traffic(RoundRecord& record);
+  bool evaluates(std::uint64_t round) const;
+
+  // Ends the rounds; the first reason counts.
+  void end(const std::string& why);
+  bool over() const { return !ended.empty(); }
+  std::vector<std::string> there() {
+    return roster.there(runtime.clock().now(), from_seconds(settings.round.return_seconds));
+  }
+
+  net::Runtime& runtime;
+  const Settings& settings;
+  Observer& observer;
+  Evaluator* evaluator;
+  SessionTerms terms;
+  GlobalModel models;
+  Intake intake;
+  SpoolFolder spools;
+  Evaluation evaluation;
+  Roster roster;
+  std::shared_ptr<LiveRound> live;
+  net::Signal changed;  // who is there, or whether the run is over
+  std::string ended;    // why; empty while the rounds go on
+  bool closed = false;  // run() has ended
+  net::Traffic counted;
+  std::uint64_t participant_peak_rss_bytes = 0;
+};
+
+// ------------------------------------------------------------------------------------------ sessions
+
+void Server::State::joined(Session& session) {
+  if (closed) {
+    session.say_goodbye(ended, 0);
+    return;
+  }
+  log::info("server", session.name() + " joined from " + session.peer().address);
+  if (Session* older = roster.join(session)) older->say_goodbye("replaced by a newer session of " + session.name(), 0);
+  if (live) live->joined(session.name());
+  changed.notify();
+}
+
+void Server::State::left(Session& session, Departure departure) {
+  if (!roster.leave(session)) return;  // a newer session has taken its place
+  const std::string& name = session.name();
+  if (departure == Departure::Lost) roster.note_lost(name, runtime.clock().now());
+  if (!live) return;
+  if (departure == Departure::Expelled) {
+    live->rule_out(name, "out of protocol");
+  } else if (departure == Departure::SentAway) {
+    live->rule_out(name, "dropped");
+  } else {
+    live->lost(name);
+  }
+}
+
+void Server::State::declined(Session& session, const wire::Decline& decline) {
+  if (live) live->declined(session.name(), decline);
+}
+
+std::shared_ptr<Upload> Server::State::announced(Session& session, const wire::Update& update) {
+  if (!live) {
+    session.tell_verdict({update.round, false, "no update is expected"});
+    return nullptr;
+  }
+  return live->wants(session, update) ? spools.begin(update) : nullptr;
+}
+
+asio::awaitable<void> Server::State::arrived(Session& session, std::shared_ptr<Upload> upload) {
+  const auto round = live;  // may be another before this ends
+  if (round && round->number() == upload->announced.round) co_await round->take(session, std::move(upload));
+}
+
+void Server::State::not_stored(Session& session, const Upload& upload, const std::string& why) {
+  log::error("server", "cannot keep the update of " + session.name() + ": " + why);
+  if (live && live->number() == upload.announced.round) live->rule_out(session.name(), "not stored");
+}
+
+// ------------------------------------------------------------------------------------------ rounds
+
+asio::awaitable<void> Server::State::run_rounds() {
+  const Share& first = settings.round.participants;
+  co_await wait_until(1, [&](std::uint32_t count) { return count >= std::max(first.of(count), 1U); },
+                      "round.participants = " + first.text());
+  for (std::uint64_t number = 1; !over() && (settings.rounds == 0 || number <= settings.rounds); ++number) {
+    co_await run_round(number);
+  }
+  co_await evaluation.settled();
+  if (!over()) end(std::to_string(settings.rounds) + (settings.rounds == 1 ? " round" : " rounds"));
+}
+
+asio::awaitable<void> Server::State::run_round(std::uint64_t number) {
+  const auto fits = [this](std::uint32_t count) {
+    const CohortSize size = cohort_size(settings.round, std::max(count, 1U));
+    return count > 0 && size.quorum <= size.goal;
+  };
+  co_await wait_until(number, fits, "round.cohort and round.quorum");
+  if (over()) co_return;
+  const std::vector<std::string> candidates = there();
+  const CohortSize size = cohort_size(settings.round, static_cast<std::uint32_t>(candidates.size()));
+  RoundTerms round_terms;
+  round_terms.number = number;
+  round_terms.goal = size.goal;
+  round_terms.quorum = size.quorum;
+  round_terms.deadline = runtime.clock().now() + from_seconds(settings.round.deadline_seconds);
+  round_terms.return_window = from_seconds(settings.round.return_seconds);
+  intake.sum().clear();
+  live = std::make_shared<LiveRound>(
+      LiveRound::Surroundings{runtime, roster, intake, observer, models.layout(), settings.round.max_examples},
+      round_terms, select_cohort(candidates, size.asked, settings.seed, number), models.broadcast(number));
+  const auto round = live;
+  const bool publish = co_await round->run();
+  co_await evaluation.settled();  // of the round before: its models change now, or it was the last
+  if (!over()) co_await settle(*round, publish);
+}
+
+// Makes of a round that has ended what it is: new models, or none; and its record.
+asio::awaitable<void> Server::State::settle(LiveRound& round, bool publish) {
+  RoundRecord record;
+  round.describe(record);
+  record.published = publish;
+  record.examples = intake.sum().examples();
+  participant_peak_rss_bytes = std::max(participant_peak_rss_bytes, record.participant_peak_rss_bytes);
+  record.participant_peak_rss_bytes = participant_peak_rss_bytes;
+  count_traffic(record);
+  if (publish) {
+    co_await runtime.on_worker([&] {
+      const TimePoint begun = runtime.clock().now();
+      models.apply(intake.sum(), record.round);
+      record.seconds.encode = seconds(runtime.clock().now() - begun);
+    });
+  } else {
+    log::warning("server", "round " + std::to_string(record.round) + " was aborted: " + round.abort_reason());
+  }
+  models.describe(record);
+  record.seconds.fold = intake.take_seconds();
+  record.seconds.round = seconds(runtime.clock().now() - round.begun());
+  record.coordinator_rss_bytes = resident_bytes();
+  if (publish && evaluates(record.round)) {
+    evaluation.begin(std::move(record));
+  } else {
+    finish(record);
+  }
+  if (!publish) co_await pause_until(round.begun() + kPauseAfterAbort);
+}
+
+bool Server::State::evaluates(std::uint64_t round) const {
+  return evaluator != nullptr && (round == settings.rounds || round % std::max<std::uint64_t>(
+                                                                          settings.evaluation_every, 1) == 0);
+}
+
+void Server::State::finish(const RoundRecord& record) {
+  observer.round_finished(record);
+  if (meets(settings.target, record)) end("target reached: " + how_met(settings.target, record));
+}
+
+void Server::State::count_traffic(RoundRecord& record) {
+  const net::Traffic all = roster.traffic();
+  record.bytes_down = all.bytes_out - counted.bytes_out;
+  record.bytes_up = all.bytes_in - counted.bytes_in;
+  counted = all;
+}
+
+asio::awaitable<void> Server::State::wait_until(std::uint64_t round, std::function<bool(std::uint32_t there)> enough,
+                                                std::string missing) {
+  bool told = false;
+  while (!over()) {
+    const auto count = static_cast<std::uint32_t>(there().size());
+    if (enough(count)) co_return;
+    if (!std::exchange(told, true)) {
+      log::info("server", "round " + std::to_string(round) + " waits: " + std::to_string(count) +
+                              " participants are there, too few for " + missing);
+    }
+    co_await changed.wait();
+  }
+}
+
+asio::awaitable<void> Server::State::pause_until(TimePoint t) {
+  const auto timer = runtime.at(t, [this] { changed.notify(); });
+  while (!over() && runtime.clock().now() < t) co_await changed.wait();
+}
+
+void Server::State::end(const std::string& why) {
+  if (over()) return;
+  ended = why;
+  if (live) live->cancel(why);
+  changed.notify();
+}
+
+// ------------------------------------------------------------------------------------------ the server
+
+Server::Server(net::Runtime& runtime, Files& files, const Settings& settings, const model::Graph& graph,
+               Evaluator* evaluator, Observer& observer, Path scratch)
+    : state_(std::make_unique<State>(runtime, files, settings, graph, evaluator, observer, std::move(scratch))) {}
+
+Server::~Server() = default;
+
+asio::awaitable<void> Server::serve(std::unique_ptr<net::Channel> channel) {
+  Session session(state_->runtime, std::move(channel), state_->terms, *state_);
+  state_->roster.opened(session);
+  co_await session.run();
+  state_->roster.closed(session);
+}
+
+asio::awaitable<Ending> Server::run() {
+  State& state = *state_;
+  std::exception_ptr failure;
+  try {
+    co_await state.run_rounds();
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (failure) {
+    state.end("the coordinator has failed");
+    co_await quietly(state.evaluation.settled());
+    co_await quietly(state.intake.settled());
+  }
+  state.closed = true;
+  state.roster.for_each([&](Session& session) { session.say_goodbye(state.ended, 0); });
+  if (failure) std::rethrow_exception(failure);
+  co_return Ending{state.ended, state.models.round(), state.models.global(), state.models.edge()};
+}
+
+void Server::stop(const std::string& why) {
+  state_->end(why.empty() ? "stopped" : why);
+}
+
+void Server::drop_sessions(const std::function<std::string(const net::PeerIdentity&)>& keep) {
+  state_->roster.for_each([&](Session& session) {
+    const std::string why = keep(session.peer());
+    if (why.empty()) return;
+    const bool in_force = state_->roster.find(session.name()) == &session;
+    if (in_force && state_->live) state_->live->rule_out(session.name(), why);
+    session.say_goodbye(why, 0, kDropLinger);
+  });
+}
+
+std::vector<std::string> Server::connected() const {
+  return state_->roster.connected();
+}
+
+}  // namespace tributary::coordinator

@@ -1,0 +1,267 @@
+#include "coordinator/settings.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "common/base/error.h"
+#include "common/base/text.h"
+#include "common/codec/fixed_point.h"
+#include "common/codec/update.h"
+#include "common/options/data_keys.h"
+
+namespace tributary::coordinator {
+
+namespace {
+
+using options::Keys;
+
+constexpr double kMany = 1e9;
+// For ranges that are open above: [0, 1).
+constexpr double kBelowOne = 0.999999;
+
+constexpr const char* kShareKind = "all|fraction|count";
+constexpr std::string_view kNoTarget = "none";
+
+const std::vector<std::string>& target_metrics() {
+  static const std::vector<std::string> names = {"edge.accuracy", "global.accuracy", "edge.loss", "global.loss"};
+  return names;
+}
+
+std::string join(const std::vector<std::string>& parts, std::string_view separator) {
+  std::string joined;
+  for (const std::string& part : parts) joined += (joined.empty() ? "" : std::string(separator)) + part;
+  return joined;
+}
+
+void bind_share(Keys& keys, std::string name, Share& share, std::string help) {
+  keys.custom(
+      std::move(name), kShareKind, [&share](std::string_view text) { share = Share::parse(text); },
+      [&share] { return share.text(); }, std::move(help));
+}
+
+void set_metric(Target& target, std::string_view text) {
+  const auto& names = target_metrics();
+  if (text != kNoTarget && std::find(names.begin(), names.end(), text) == names.end()) {
+    const auto meant = nearest(text, names);
+    fail(Error::Kind::Malformed,
+         "must be " + join(names, ", ") + " or none" + (meant ? "; did you mean " + *meant + "?" : ""));
+  }
+  target.metric = text == kNoTarget ? "" : std::string(text);
+}
+
+void bind_run(Keys& keys, Settings& s) {
+  keys.text("model", s.model, "the model to train: an .onnx file, or linear, 2nn, cnn, lenet, mlp:IN-HIDDEN-...-OUT");
+  keys.count("rounds", s.rounds, {0, kMany}, "rounds until the run ends; 0 = until it is stopped");
+  keys.count("seed", s.seed, {}, "of initial values, selection and the participants' random numbers");
+  keys.custom(
+      "target.metric", join(target_metrics(), "|") + "|none",
+      [&target = s.target](std::string_view text) { set_metric(target, text); },
+      [&target = s.target] { return target.metric.empty() ? std::string(kNoTarget) : target.metric; },
+      "what ends the run early, measured on the evaluation data");
+  keys.number("target.value", s.target.value, {0, kMany},
+              "reached at or above it (an accuracy, 0 to 1), at or below it (a loss)");
+}
+
+void bind_round(Keys& keys, RoundPolicy& r) {
+  bind_share(keys, "round.participants", r.participants,
+             "participants, of those enrolled, that must be there before the first round starts");
+  bind_share(keys, "round.cohort", r.cohort, "updates that a round wants, of the participants there");
+  bind_share(keys, "round.quorum", r.quorum, "updates, of the cohort, below which a round is given up");
+  keys.number("round.overselect", r.overselect, {1, 100},
+              "participants asked for each update wanted, so that slow ones need not be waited for");
+  keys.number("round.deadline_seconds", r.deadline_seconds, {0.01, kMany},
+              "seconds after which a round ends with what has come");
+  keys.number("round.return_seconds", r.return_seconds, {0, kMany},
+              "seconds that a participant whose line was lost has to come back");
+  keys.count("round.max_examples", r.max_examples, {1, 1u << 30},
+             "examples at most that one participant's update counts for");
+}
+
+void bind_edge(Keys& keys, EdgePolicy& e) {
+  keys.custom(
+      "edge.bits", "8|32",
+      [&e](std::string_view text) {
+        if (text != "8" && text != "32") fail(Error::Kind::Malformed, "must be 8 or 32");
+        e.bits = text == "8" ? 8 : 32;
+      },
+      [&e] { return std::to_string(e.bits); }, "bits of a weight in the edge copy; 32 = not quantised");
+  keys.count("edge.levels", e.levels, {1, 127},
+             "largest integer of a quantised weight; fewer make smaller and coarser copies");
+  keys.number("edge.sparsity", e.sparsity, {0, kBelowOne},
+              "share of the edge copy's weights that are zero, in the end");
+  keys.number("edge.initial_sparsity", e.initial_sparsity, {0, kBelowOne},
+              "share that is zero when the schedule begins");
+  keys.count("edge.sparsity_begin", e.sparsity_begin, {0, kMany}, "round in which the sparsity begins to grow");
+  keys.count("edge.sparsity_end", e.sparsity_end, {0, kMany},
+             "round from which edge.sparsity holds; 0 = from the first copy on");
+  keys.flag("edge.per_layer", e.per_layer, "prune every layer alike, instead of all weights by one threshold");
+}
+
+void bind_update(Keys& keys, Settings& s) {
+  keys.custom(
+      "update.encoding", join(codec::supported_update_encodings(), "|"),
+      [&s](std::string_view text) { s.update_encoding = codec::UpdateEncoding::parse(text).text(); },
+      [&s] { return s.update_encoding; }, "how participants write their updates");
+  keys.number("update.max_norm", s.update_max_norm, {0, 1e30},
+              "L2 norm above which an update is refused; 0 = no limit");
+  keys.number("server.learning_rate", s.server.learning_rate, {1e-6, 1e3},
+              "how far the global model follows the mean update");
+  keys.number("server.momentum", s.server.momentum, {0, kBelowOne},
+              "heavy-ball momentum on the mean update; 0 = FedAvg, above = FedAvgM");
+}
+
+void bind_training(Keys& keys, wire::Plan& t) {
+  keys.choice("training.loss", t.loss, {"cross_entropy", "binary_cross_entropy", "mean_squared_error"},
+              "what local training makes small");
+  keys.number("training.learning_rate", t.learning_rate, {0, 1e6}, "step size of local training");
+  keys.number("training.learning_rate_decay", t.learning_rate_decay, {1e-6, 1},
+              "factor on the step size from one round to the next");
+  keys.number("training.momentum", t.momentum, {0, kBelowOne}, "heavy-ball momentum, from 0 in every round");
+  keys.number("training.weight_decay", t.weight_decay, {0, 1e6}, "L2 penalty added to the gradient");
+  keys.number("training.clip_norm", t.clip_norm, {0, 1e30}, "L2 norm that a step's gradient is cut to; 0 = off");
+  keys.number("training.proximal_mu", t.proximal_mu, {0, 1e6}, "FedProx: pull back to the model received; 0 = off");
+  keys.count("training.batch_size", t.batch_size, {0, 1u << 30}, "examples a step; 0 = all");
+  keys.number("training.epochs", t.epochs, {1e-9, 1e6}, "passes over a participant's examples; may be a fraction");
+  keys.count("training.max_steps", t.max_steps, {0, kMany}, "steps at most; 0 = no limit");
+  keys.number("training.max_seconds", t.max_seconds, {0, kMany},
+              "seconds at most, after which a participant sends what it has; 0 = no limit");
+}
+
+void bind_rest(Keys& keys, Settings& s) {
+  options::bind_data(keys, s.evaluation, "evaluation", "held-out examples");
+  keys.count("evaluation.every", s.evaluation_every, {1, kMany}, "rounds from one evaluation to the next");
+  keys.text("listen.host", s.listen_host, "address to listen on; empty = the federation's host");
+  keys.count("listen.port", s.listen_port, {0, 65535},
+             "port to listen on; 0 = any free one; not given = the federation's");
+  keys.number("session.ping_seconds", s.ping_seconds, {0.1, 3600}, "seconds of silence after which a line is tried");
+  keys.count("workers", s.workers, {0, 1024}, "threads that check, fold and encode; 0 = as many as cores");
+}
+
+// The rules of combinations. `shown` is how a key stands in their messages.
+class Rules {
+ public:
+  Rules(const Settings& settings, const Keys& keys) : s_(settings), keys_(keys) {}
+
+  void check_target() const {
+    const Target& target = s_.target;
+    if (target.metric.empty()) {
+      if (keys_.was_set("target.value")) refuse(shown("target.value") + " needs target.metric: what is to reach it");
+      return;
+    }
+    if (!keys_.was_set("target.value")) refuse(shown("target.metric") + " needs target.value: when it is reached");
+    if (!names_evaluation()) {
+      refuse(shown("target.metric") +
+             " needs evaluation data: set evaluation.images and evaluation.labels, or "
+             "evaluation.file");
+    }
+    if (!target.metric.ends_with(".accuracy")) return;
+    if (s_.training.loss == "mean_squared_error") {
+      refuse(shown("target.metric") + " does not go with " + shown("training.loss") +
+             ", which knows no accuracy; aim at edge.loss or global.loss");
+    }
+    if (!(target.value > 0 && target.value <= 1)) {
+      refuse(shown("target.value") + " is no accuracy: it must be above 0 and at most 1");
+    }
+  }
+
+  void check_round() const {
+    const RoundPolicy& r = s_.round;
+    const auto quorum = r.quorum.number();
+    const auto cohort = r.cohort.number();
+    const auto participants = r.participants.number();
+    if (quorum && cohort && *quorum > *cohort) {
+      refuse(shown("round.quorum") + " is above " + shown("round.cohort") + ": every round would be given up");
+    }
+    if (quorum && participants && *quorum > *participants) {
+      refuse(shown("round.quorum") + " is above " + shown("round.participants") +
+             ": the first round would be given up; raise round.participants");
+    }
+    if (r.overselect > 1 && r.cohort.is_all()) {
+      refuse(shown("round.overselect") + " does not go with " + shown("round.cohort") +
+             ": there is nobody more to ask; lower round.cohort");
+    }
+    if (cohort && *cohort > codec::kMaxContributions) {
+      refuse(shown("round.cohort") + " is more than the " + std::to_string(codec::kMaxContributions) +
+             " updates that a round can sum");
+    }
+    if (s_.training.max_seconds >= r.deadline_seconds) {
+      refuse(shown("training.max_seconds") + " must be below " + shown("round.deadline_seconds") +
+             ", so that updates have time to arrive");
+    }
+  }
+
+  void check_edge() const {
+    const EdgePolicy& e = s_.edge;
+    if (e.bits == 32 && keys_.was_set("edge.levels")) {
+      refuse(shown("edge.levels") + " does not go with " + shown("edge.bits") +
+             ", which has no integers; leave one out");
+    }
+    if (e.sparsity_end == 0) {
+      for (const char* key : {"edge.sparsity_begin", "edge.initial_sparsity"}) {
+        if (keys_.was_set(key)) refuse(shown(key) + " needs edge.sparsity_end: the round in which the schedule ends");
+      }
+      return;
+    }
+    if (e.sparsity_begin > e.sparsity_end) {
+      refuse(shown("edge.sparsity_begin") + " is after " + shown("edge.sparsity_end") +
+             ": the schedule would end before it begins");
+    }
+    if (e.initial_sparsity > e.sparsity) {
+      refuse(shown("edge.initial_sparsity") + " is above " + shown("edge.sparsity") + ": a schedule only prunes more");
+    }
+  }
+
+  // A key about data that are not named would be passed over in silence.
+  void check_evaluation() const {
+    if (names_evaluation()) return;
+    for (const options::KeyInfo& key : keys_.list()) {
+      if (key.name.starts_with("evaluation.") && keys_.was_set(key.name)) {
+        refuse(shown(key.name) +
+               " needs evaluation data: set evaluation.images and evaluation.labels, or "
+               "evaluation.file");
+      }
+    }
+  }
+
+  void check_model() const {
+    if (trim(s_.model).empty()) refuse("model is empty: name an .onnx file or a model such as 2nn");
+    codec::UpdateEncoding::parse(s_.update_encoding);
+  }
+
+ private:
+  bool names_evaluation() const { return options::names_data(keys_, "evaluation"); }
+  std::string shown(std::string_view key) const { return std::string(key) + " = " + keys_.value(key); }
+  [[noreturn]] static void refuse(const std::string& why) { fail(Error::Kind::Malformed, why); }
+
+  const Settings& s_;
+  const Keys& keys_;
+};
+
+}  // namespace
+
+Settings::Settings() {
+  training.loss = "cross_entropy";
+  training.learning_rate = 0.1;
+  training.batch_size = 10;
+}
+
+void bind(Keys& keys, Settings& settings) {
+  bind_run(keys, settings);
+  bind_round(keys, settings.round);
+  bind_training(keys, settings.training);
+  bind_edge(keys, settings.edge);
+  bind_update(keys, settings);
+  bind_rest(keys, settings);
+}
+
+void check(const Settings& settings, const Keys& keys) {
+  const Rules rules(settings, keys);
+  rules.check_model();
+  rules.check_target();
+  rules.check_round();
+  rules.check_edge();
+  rules.check_evaluation();
+}
+
+}  // namespace tributary::coordinator
