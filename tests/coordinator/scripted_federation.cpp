@@ -111,7 +111,9 @@ ScriptedFederation::~ScriptedFederation() {
   EXPECT_EQ(gate_.running(), 0U) << "something goes on after the end of the run";
   EXPECT_EQ(gate_.leaked_exceptions(), 0U);
   EXPECT_EQ(failure_, "");
-  if (server_) EXPECT_EQ(files_.list(scratch_), std::vector<std::string>{}) << "spooled uploads were left behind";
+  if (server_) {
+    EXPECT_EQ(files_.list(scratch_), std::vector<std::string>{}) << "spooled uploads were left behind";
+  }
   server_.reset();
   std::filesystem::remove_all(scratch_);
 }
