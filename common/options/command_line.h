@@ -3,6 +3,8 @@
 // Command lines and configuration files, on Boost.Program_options, over a table of keys. Any thread.
 #pragma once
 
+#include <cstddef>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -24,10 +26,12 @@ struct Option {
 // One command of a program ("enroll"), or a program without commands (name empty).
 struct Command {
   std::string name;
-  std::string summary;                    // one line
-  std::vector<std::string> positional;    // names of what follows: {"NAME"}; "FILE..." takes any number
-  std::vector<Option> options;            // --help is added to each; --config and --set where there are keys
-  std::string examples;                   // shown at the end of --help, commands as a user types them
+  std::string summary;  // what it does, a sentence
+  // Names of what follows: {"NAME"}. "FILE..." takes one or more, "[FILE]" none or one, "[FILE...]" any number; what
+  // takes several or none comes last.
+  std::vector<std::string> positional;
+  std::vector<Option> options;  // --help is added to each; --config and --set where there are keys
+  std::string examples;         // shown at the end of --help, commands as a user types them
 };
 
 struct Arguments {
@@ -41,7 +45,8 @@ struct Arguments {
 
 // Parses `words` (without program and command names) by `command`; keys go to `keys` (may be null): first those of
 // --config FILE (files in the order given), then --set key=value and --key=value in order of the line, so that the line
-// wins. Returns nullopt when --help was asked (the caller prints help()). Throws Malformed: unknown option (naming the
+// wins. Returns nullopt when --help (or -h) was asked (the caller prints help()). A value is never empty; "--key=" sets
+// a key to the empty text. An option that is not `repeated` is given at most once. Throws Malformed: unknown option (naming the
 // nearest), missing or superfluous value or argument, what Keys::set throws; Unavailable: a file that cannot be read.
 std::optional<Arguments> parse(const Command& command, Keys* keys, const std::vector<std::string>& words);
 
@@ -50,8 +55,10 @@ std::string help(std::string_view program, const Command& command, const Keys* k
 // For a program of several commands.
 std::string help(std::string_view program, std::string_view summary, const std::vector<Command>& commands);
 
-// Reads an INI file ([section] key = value; # and ; comments) into `keys`. Throws Malformed naming file (and line where
-// known), what Keys::set throws; Unavailable.
+// Reads an INI file into `keys`: "[section]" and "key = value", spaces around either do not matter, a value may hold
+// some. A ';' at the start of a line and a '#' there or after a space begin a comment. Throws Malformed naming file and
+// line (no key, a key given twice, what Keys::set throws); Unavailable; Overloaded above 1 MiB. Keys before a fault stay
+// set.
 void read_config(const Path& file, Keys& keys);
 
 // The shape of every main(): runs `body`, translates an Error (and any other exception) to one line on standard error,

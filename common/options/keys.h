@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
-#include <optional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,7 +40,8 @@ class Keys {
   Keys(const Keys&) = delete;
   Keys& operator=(const Keys&) = delete;
 
-  // Each declares a key whose default is the target's present value. REQUIRES: the name is new.
+  // Each declares a key whose default is the target's present value. REQUIRES: the name is new, of lower case, digits,
+  // '_' and '.'; the default is a value that set() takes.
   void number(std::string name, double& target, Range range, std::string help);
   void count(std::string name, std::uint64_t& target, Range range, std::string help);
   void count(std::string name, std::uint32_t& target, Range range, std::string help);
@@ -53,8 +54,10 @@ class Keys {
   void custom(std::string name, std::string kind, std::function<void(std::string_view)> parse,
               std::function<std::string()> print, std::string help);
 
-  // Sets a key. `origin` ("--set", "fleet.conf") heads the message. Throws Malformed: unknown key (naming the nearest
-  // one), a value that does not parse or is out of range (naming key, value, and what is allowed). Nothing changes then.
+  // Sets a key. Spaces around a number, count, flag or choice do not matter; a text, path or custom value is taken as
+  // it is, and may be empty where that means something. `origin` ("--set", "fleet.conf") heads the message. Throws
+  // Malformed: unknown key (naming the nearest one), a value that does not parse or is out of range (naming key, value,
+  // and what is allowed). Nothing changes then.
   void set(std::string_view key, std::string_view value, std::string_view origin);
 
   bool has(std::string_view key) const;
