@@ -25,7 +25,7 @@ struct ListenOptions {
   std::uint16_t port = 0;  // 0 = any free one
   // Handshakes under way at a time; further connections wait in the system's queue.
   std::size_t max_handshakes = 256;
-  Duration handshake_deadline = std::chrono::seconds(10);
+  Duration handshake_deadline = std::chrono::seconds(5);
   Duration refresh = std::chrono::milliseconds(500);  // of the list of who is enrolled
 };
 
@@ -37,7 +37,8 @@ class Listener {
            Enrollment& enrollment, const ListenOptions& options);
 
   asio::awaitable<void> run();
-  // No further connections; handshakes under way are cut. Sessions end when the server says goodbye. Idempotent.
+  // No further connections. Handshakes under way end by their deadline, sessions when the server says goodbye.
+  // Idempotent.
   void stop();
 
   // "127.0.0.1:7143".

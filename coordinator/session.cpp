@@ -106,7 +106,9 @@ asio::awaitable<bool> Session::greet() {
 
 // What arrives after Goodbye is thrown away until the peer ends its direction; linger_ bounds it.
 asio::awaitable<void> Session::drain() {
-  while (co_await channel_->receive(runtime_.clock().now() + 3 * terms_.ping)) {
+  for (;;) {
+    const auto payload = co_await channel_->receive(runtime_.clock().now() + 3 * terms_.ping);
+    if (!payload) co_return;
   }
 }
 

@@ -36,18 +36,25 @@ std::string join(const std::vector<std::string>& parts, std::string_view separat
 
 void bind_share(Keys& keys, std::string name, Share& share, std::string help) {
   keys.custom(
-      std::move(name), kShareKind, [&share](std::string_view text) { share = Share::parse(text); },
+      std::move(name), kShareKind, [&share](std::string_view text) { share = Share::parse(trim(text)); },
       [&share] { return share.text(); }, std::move(help));
 }
 
 void set_metric(Target& target, std::string_view text) {
+  const std::string metric(trim(text));
   const auto& names = target_metrics();
-  if (text != kNoTarget && std::find(names.begin(), names.end(), text) == names.end()) {
-    const auto meant = nearest(text, names);
-    fail(Error::Kind::Malformed,
-         "must be " + join(names, ", ") + " or none" + (meant ? "; did you mean " + *meant + "?" : ""));
+  if (metric != kNoTarget && std::find(names.begin(), names.end(), metric) == names.end()) {
+    const auto meant = nearest(metric, names);
+    fail(Error::Kind::Malformed, "must be one of " + join(names, ", ") + ", " + std::string(kNoTarget) +
+                                     (meant ? " (is \"" + *meant + "\" meant?)" : ""));
   }
-  target.metric = text == kNoTarget ? "" : std::string(text);
+  target.metric = metric == kNoTarget ? "" : metric;
+}
+
+void set_bits(EdgePolicy& policy, std::string_view text) {
+  const auto bits = parse_int(trim(text));
+  if (bits != 8 && bits != 32) fail(Error::Kind::Malformed, "must be 8 or 32");
+  policy.bits = static_cast<std::uint32_t>(*bits);
 }
 
 void bind_run(Keys& keys, Settings& s) {
@@ -74,18 +81,14 @@ void bind_round(Keys& keys, RoundPolicy& r) {
               "seconds after which a round ends with what has come");
   keys.number("round.return_seconds", r.return_seconds, {0, kMany},
               "seconds that a participant whose line was lost has to come back");
-  keys.count("round.max_examples", r.max_examples, {1, 1u << 30},
+  keys.count("round.max_examples", r.max_examples, {1, kMany},
              "examples at most that one participant's update counts for");
 }
 
 void bind_edge(Keys& keys, EdgePolicy& e) {
   keys.custom(
-      "edge.bits", "8|32",
-      [&e](std::string_view text) {
-        if (text != "8" && text != "32") fail(Error::Kind::Malformed, "must be 8 or 32");
-        e.bits = text == "8" ? 8 : 32;
-      },
-      [&e] { return std::to_string(e.bits); }, "bits of a weight in the edge copy; 32 = not quantised");
+      "edge.bits", "8|32", [&e](std::string_view text) { set_bits(e, text); }, [&e] { return std::to_string(e.bits); },
+      "bits of a weight in the edge copy; 32 = not quantised");
   keys.count("edge.levels", e.levels, {1, 127},
              "largest integer of a quantised weight; fewer make smaller and coarser copies");
   keys.number("edge.sparsity", e.sparsity, {0, kBelowOne},
@@ -101,7 +104,7 @@ void bind_edge(Keys& keys, EdgePolicy& e) {
 void bind_update(Keys& keys, Settings& s) {
   keys.custom(
       "update.encoding", join(codec::supported_update_encodings(), "|"),
-      [&s](std::string_view text) { s.update_encoding = codec::UpdateEncoding::parse(text).text(); },
+      [&s](std::string_view text) { s.update_encoding = codec::UpdateEncoding::parse(trim(text)).text(); },
       [&s] { return s.update_encoding; }, "how participants write their updates");
   keys.number("update.max_norm", s.update_max_norm, {0, 1e30},
               "L2 norm above which an update is refused; 0 = no limit");
@@ -121,7 +124,7 @@ void bind_training(Keys& keys, wire::Plan& t) {
   keys.number("training.weight_decay", t.weight_decay, {0, 1e6}, "L2 penalty added to the gradient");
   keys.number("training.clip_norm", t.clip_norm, {0, 1e30}, "L2 norm that a step's gradient is cut to; 0 = off");
   keys.number("training.proximal_mu", t.proximal_mu, {0, 1e6}, "FedProx: pull back to the model received; 0 = off");
-  keys.count("training.batch_size", t.batch_size, {0, 1u << 30}, "examples a step; 0 = all");
+  keys.count("training.batch_size", t.batch_size, {0, kMany}, "examples a step; 0 = all");
   keys.number("training.epochs", t.epochs, {1e-9, 1e6}, "passes over a participant's examples; may be a fraction");
   keys.count("training.max_steps", t.max_steps, {0, kMany}, "steps at most; 0 = no limit");
   keys.number("training.max_seconds", t.max_seconds, {0, kMany},

@@ -75,7 +75,8 @@ asio::awaitable<void> Outbox::keep() {
   while (!closed_) {
     const TimePoint quiet_until = last_sent_ + ping_;
     if (goodbye_) {
-      co_await send(wire::Goodbye{*goodbye_, 0});
+      const wire::Goodbye goodbye{*goodbye_, 0};
+      co_await send(goodbye);
       channel_.close();
       co_return;
     }

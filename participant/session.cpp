@@ -27,7 +27,7 @@ Session::Session(Belongings& belongings, std::unique_ptr<net::Channel> channel)
 asio::awaitable<SessionEnd> Session::run() {
   try {
     co_await greet();
-    if (!end_) {
+    if (!end_ || end_->how == SessionEnd::How::Stopped) {  // stopped: to say goodbye
       gate_.spawn("keep alive", outbox_.keep_alive());
       gate_.spawn("work", work());
       co_await listen();

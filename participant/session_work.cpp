@@ -67,7 +67,8 @@ asio::awaitable<void> Session::take_part(Job& job) {
   if (job.late && !job.sent) outcome.decline = "the deadline passed";
   const bool closed = job.stopped && !job.late;
   if (outcome.decline.empty() || closed || end_) co_return;
-  co_await outbox_.send(wire::Decline{job.offer.round, outcome.decline});
+  const wire::Decline decline{job.offer.round, outcome.decline};
+  co_await outbox_.send(decline);
 }
 
 // Turns what went wrong here, and not on the line, into a reason for declining. `view` keeps what the source gave.
@@ -122,10 +123,13 @@ asio::awaitable<Session::Outcome> Session::learn_and_send(Job& job, const Assign
   co_return Outcome{verdict.accepted, {}};
 }
 
+// The model is compiled at once, so that one that cannot be run is declined before the edge copy is fetched.
 asio::awaitable<bool> Session::fetch_model(Job& job, BlobName blob) {
   if (mine_.skeleton && mine_.model == blob.digest) co_return true;
   SharedBlob skeleton = co_await fetch(job, blob);
   if (!skeleton) co_return false;
+  co_await mine_.runtime.on_worker(
+      [&] { (void)mine_.workshop.borrow(blob.digest, *skeleton, limits_of(mine_.options)); });
   mine_.model = blob.digest;
   mine_.skeleton = std::move(skeleton);
   co_return true;

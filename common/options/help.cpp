@@ -117,10 +117,7 @@ std::string help(std::string_view program, const Command& command, const Keys* k
   std::vector<Section> sections{option_section(command, keys != nullptr)};
   if (keys != nullptr && !keys->list().empty()) {
     const std::vector<Section> of_keys = key_sections(*keys);
-    sections.push_back(
-        {"keys, as --KEY=VALUE, --set KEY=VALUE or, below their [section], in a --config file:"
-         "part:",
-         {}});
+    sections.push_back({"keys, as --KEY=VALUE, --set KEY=VALUE or, below their [section], in a --config file:", {}});
     sections.insert(sections.end(), of_keys.begin(), of_keys.end());
   }
   return text + sections_text(sections, width) + examples_text(command.examples);

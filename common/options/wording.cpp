@@ -1,6 +1,8 @@
 #include "common/options/wording.h"
 
 #include <algorithm>
+#include <iterator>
+#include <optional>
 
 #include "common/base/text.h"
 
@@ -41,12 +43,12 @@ std::string one_line(std::string_view text) {
 }
 
 std::string suggestion(std::string_view name, std::span<const std::string> known, std::string_view otherwise) {
-  std::optional<std::string> meant = nearest(name, known);
-  if (!meant) {
-    const auto same = std::find_if(known.begin(), known.end(),
-                                   [&](const std::string& other) { return last_part(other) == last_part(name); });
-    if (same != known.end()) meant = *same;
-  }
+  std::vector<std::string> alike;  // right but for the section
+  std::copy_if(known.begin(), known.end(), std::back_inserter(alike),
+               [&](const std::string& other) { return last_part(other) == last_part(name); });
+  std::optional<std::string> meant = nearest(name, alike);
+  if (!meant && !alike.empty()) meant = alike.front();
+  if (!meant) meant = nearest(name, known);
   return meant ? "is \"" + *meant + "\" meant?" : std::string(otherwise);
 }
 

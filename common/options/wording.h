@@ -18,8 +18,8 @@ std::string in_quotes(std::string_view text);
 // `text` with every control character as a space.
 std::string one_line(std::string_view text);
 
-// What to do about `name`, which is none of `known`: "is "round.cohort" meant?" with the nearest one, or one with the
-// same last part ("cohort"), or `otherwise`.
+// What to do about `name`, which is none of `known`: "is "round.cohort" meant?" with one of the same last part
+// ("cohort", "run.cohort"), or the nearest one, or `otherwise`.
 std::string suggestion(std::string_view name, std::span<const std::string> known, std::string_view otherwise);
 
 std::string joined(std::span<const std::string> parts, std::string_view between);

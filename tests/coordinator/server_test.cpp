@@ -111,6 +111,7 @@ TEST_F(ServerTest, ARoundBelowItsQuorumLeavesTheModelAsItWasAndTheNextFollows) {
 
 TEST_F(ServerTest, AbortedRoundsDoNotSpin) {
   settings_.rounds = 3;
+  settings_.round.quorum = Share::parse("1");
   start({"alice", "bob"});
   for (std::uint64_t round = 1; round <= 3; ++round) {
     for (auto* each : {&alice(), &bob()}) each->says(wire::Decline{each->expects<wire::Offer>().round, "busy"});

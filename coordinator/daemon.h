@@ -1,0 +1,46 @@
+// coordinator/daemon.h
+//
+// A server behind a listener on real time, until the run is over or a signal comes. Used by `run` and by system tests.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "common/base/clock.h"
+#include "common/base/files.h"
+#include "common/model/graph.h"
+#include "common/net/tls.h"
+#include "coordinator/evaluator.h"
+#include "coordinator/listener.h"
+#include "coordinator/pki.h"
+#include "coordinator/server.h"
+#include "coordinator/settings.h"
+
+namespace tributary::coordinator {
+
+struct DaemonParts {
+  const Clock& clock;  // the system's
+  Files& files;
+  const Settings& settings;
+  const model::Graph& graph;
+  Evaluator* evaluator = nullptr;
+  Observer& observer;
+  std::shared_ptr<const net::Credentials> credentials;
+  Enrollment& enrollment;
+  ListenOptions listen;
+  Path scratch;
+  // Called with the address once connections are accepted.
+  std::function<void(const std::string& address)> listening;
+  bool handle_signals = false;  // SIGINT and SIGTERM end the run with "interrupted"; a second one kills the process
+};
+
+struct DaemonEnding {
+  Ending ending;
+  bool interrupted = false;
+};
+
+// Blocks until every session has ended. Throws what Server, Listener and Server::run throw.
+DaemonEnding run_daemon(const DaemonParts& parts);
+
+}  // namespace tributary::coordinator

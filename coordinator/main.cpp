@@ -1,0 +1,71 @@
+// tributary-coordinator: a federation's authority and its daemon.
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "common/base/error.h"
+#include "common/base/text.h"
+#include "common/options/command_line.h"
+#include "coordinator/operator_commands.h"
+#include "coordinator/run_command.h"
+
+namespace tributary::coordinator {
+namespace {
+
+constexpr std::string_view kProgram = "tributary-coordinator";
+
+struct Entry {
+  options::Command command;
+  int (*act)(const options::Arguments&) = nullptr;  // none for run, which has keys
+};
+
+std::vector<Entry> entries() {
+  return {{init_command(), init},
+          {enroll_command(), enroll},
+          {revoke_command(), revoke},
+          {enrolled_command(), enrolled},
+          {run_command(), nullptr}};
+}
+
+int perform(const Entry& entry, const std::vector<std::string>& words) {
+  Settings settings;
+  options::Keys keys;
+  if (entry.act == nullptr) bind(keys, settings);
+  options::Keys* const its_keys = entry.act == nullptr ? &keys : nullptr;
+  const auto arguments = options::parse(entry.command, its_keys, words);
+  if (!arguments) {
+    std::cout << options::help(kProgram, entry.command, its_keys);
+    return 0;
+  }
+  return entry.act == nullptr ? run(*arguments, keys, settings) : entry.act(*arguments);
+}
+
+int main_of(std::vector<std::string> words) {
+  std::vector<options::Command> commands;
+  std::vector<std::string> names;
+  for (const Entry& entry : entries()) {
+    commands.push_back(entry.command);
+    names.push_back(entry.command.name);
+  }
+  if (words.empty() || words[0] == "--help" || words[0] == "-h") {
+    std::cout << options::help(kProgram, "makes a federation, says who belongs to it, and runs its rounds", commands);
+    return words.empty() ? 2 : 0;
+  }
+  const std::string name = words.front();
+  words.erase(words.begin());
+  for (const Entry& entry : entries()) {
+    if (entry.command.name == name) return perform(entry, words);
+  }
+  const auto meant = nearest(name, names);
+  fail(Error::Kind::Malformed, "unknown command '" + name + "'" +
+                                   (meant ? "; did you mean " + *meant + "?" : "; see --help"));
+}
+
+}  // namespace
+}  // namespace tributary::coordinator
+
+int main(int argc, char** argv) {
+  return tributary::options::run_main(tributary::coordinator::kProgram, [&] {
+    return tributary::coordinator::main_of(std::vector<std::string>(argv + 1, argv + argc));
+  });
+}

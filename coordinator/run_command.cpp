@@ -1,0 +1,171 @@
+#include "coordinator/run_command.h"
+
+#include <filesystem>
+#include <iostream>
+#include <optional>
+
+#include <sys/resource.h>
+
+#include "common/base/error.h"
+#include "common/base/log.h"
+#include "common/base/text.h"
+#include "common/data/source.h"
+#include "common/learn/network.h"
+#include "common/model/zoo.h"
+#include "common/options/data_keys.h"
+#include "coordinator/daemon.h"
+#include "coordinator/held_out.h"
+#include "coordinator/process_memory.h"
+#include "coordinator/report.h"
+#include "coordinator/run_folder.h"
+#include "coordinator/run_view.h"
+
+namespace tributary::coordinator {
+
+namespace {
+
+constexpr int kInterrupted = 130;
+
+// Each session holds a socket: as many files as the system lets us have open.
+void raise_open_files() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// Writes what happens down as it does, and shows it.
+class Chronicle final : public Observer {
+ public:
+  Chronicle(RunFolder& folder, RunView& view, const Clock& clock) : folder_(folder), view_(view), clock_(clock) {}
+
+  void round_started(std::uint64_t round, std::size_t selected) override {
+    if (!begun_) begun_ = clock_.now();
+    view_.round_started(round, selected);
+  }
+  void update_arrived(std::uint64_t round, std::size_t accepted, std::size_t goal) override {
+    view_.update_arrived(round, accepted, goal);
+  }
+  void round_finished(const RoundRecord& record) override {
+    folder_.append(record);
+    records.push_back(record);
+    if (begun_) took = seconds(clock_.now() - *begun_);
+    view_.round_finished(record);
+  }
+
+  std::vector<RoundRecord> records;
+  double took = 0;  // first offer to last record
+
+ private:
+  RunFolder& folder_;
+  RunView& view_;
+  const Clock& clock_;
+  std::optional<TimePoint> begun_;
+};
+
+std::unique_ptr<Evaluator> evaluator_of(const options::Keys& keys, const Settings& settings, const model::Graph& graph,
+                                        const Clock& clock) {
+  if (!options::names_data(keys, "evaluation")) return nullptr;
+  return evaluate_on(graph, data::open(settings.evaluation), learn::loss_from(settings.training.loss), clock);
+}
+
+ListenOptions listen_options(const options::Keys& keys, const Settings& settings, const Federation& federation) {
+  ListenOptions listen;
+  listen.host = settings.listen_host.empty() ? federation.host : settings.listen_host;
+  listen.port = keys.was_set("listen.port") ? static_cast<std::uint16_t>(settings.listen_port) : federation.port;
+  return listen;
+}
+
+Report report_of(const options::Keys& keys, const Settings& settings, const model::Graph& graph,
+                 const Chronicle& chronicle, const std::string& ended) {
+  Report report;
+  report.title = settings.federation;
+  for (const options::KeyInfo& key : keys.list()) report.configuration.emplace_back(key.name, keys.value(key.name));
+  report.versions = {{"tributary", TRIBUTARY_VERSION}};
+  report.ended = ended;
+  report.rounds = chronicle.records;
+  report.target = settings.target;
+  report.parameters = graph.layout()->size();
+  report.seconds = chronicle.took;
+  report.coordinator_peak_rss_bytes = peak_resident_bytes();
+  if (!report.rounds.empty()) report.participant_peak_rss_bytes = report.rounds.back().participant_peak_rss_bytes;
+  return report;
+}
+
+void show_ending(RunView& view, const Report& report, const Path& out) {
+  view.note("ended: " + report.ended + ", after " + human_seconds(report.seconds));
+  const Totals totals = totals_of(report);
+  view.note("sent " + human_bytes(static_cast<double>(totals.bytes_down)) + " down and " +
+            human_bytes(static_cast<double>(totals.bytes_up)) + " up in " + std::to_string(totals.rounds) + " rounds");
+  view.note("the report is " + (out / "report.html").string() + ", the models are global.onnx and edge.onnx beside it");
+}
+
+}  // namespace
+
+options::Command run_command() {
+  options::Command command;
+  command.name = "run";
+  command.summary = "runs the federation's rounds, and leaves records, report and models in a folder";
+  command.positional = {"FOLDER"};
+  command.options = {
+      {"out", "DIR", "folder of the run; must not hold one yet"},
+      {"json", "", "prints each round's record as a line of JSON instead of a table"},
+      {"check-config", "", "checks configuration, model and evaluation data, and ends"},
+  };
+  command.examples =
+      "  tributary-coordinator run orchard --out runs/1 --rounds=20 --round.participants=3\n"
+      "  tributary-coordinator run orchard --out runs/2 --config orchard.conf --set training.learning_rate=0.05\n"
+      "  tributary-coordinator run orchard --config orchard.conf --check-config\n";
+  return command;
+}
+
+int run(const options::Arguments& arguments, const options::Keys& keys, Settings settings) {
+  const Path folder = arguments.positional.at(0);
+  const Federation federation = read_federation(folder);
+  settings.federation = federation.name;
+  check(settings, keys);
+  const SystemClock clock;
+  RealFiles files;
+  const model::Graph graph = model::load_or_make(settings.model, settings.seed);
+  const std::unique_ptr<Evaluator> evaluator = evaluator_of(keys, settings, graph, clock);
+  if (arguments.has("check-config")) {
+    std::cout << "the configuration is fine: " << settings.model << ", " << graph.layout()->size() << " parameters\n";
+    return 0;
+  }
+  if (!arguments.has("out")) fail(Error::Kind::Malformed, "give the run's folder with --out DIR");
+
+  raise_open_files();
+  Enrollment enrollment(folder);
+  const std::uint32_t awaited = settings.round.participants.of(static_cast<std::uint32_t>(enrollment.size()));
+  settings.round.participants = Share::parse(std::to_string(std::max(awaited, 1U)));
+  const Path out = arguments.get("out");
+  RunFolder run_folder = RunFolder::create(files, out);
+  RunView view(std::cout, {options::standard_output(), arguments.has("json"), settings.rounds});
+  if (options::standard_output().is_terminal) log::set_level(log::Level::Warning);
+  Chronicle chronicle(run_folder, view, clock);
+  const Path scratch = out / "uploads";
+
+  DaemonParts parts{clock, files, settings, graph, evaluator.get(), chronicle, coordinator_credentials(folder, clock),
+                    enrollment, listen_options(keys, settings, federation), scratch, {}, true};
+  parts.listening = [&](const std::string& address) {
+    write_atomically(files, out / "coordinator.address", as_bytes(address + "\n"));
+    view.note(federation.name + " listens on " + address);
+    view.waiting_for(awaited);
+  };
+  DaemonEnding end;
+  try {
+    end = run_daemon(parts);
+  } catch (const Error& e) {
+    run_folder.write_report(report_of(keys, settings, graph, chronicle, std::string("failed: ") + e.what()));
+    throw;
+  }
+  std::error_code ignored;
+  std::filesystem::remove(scratch, ignored);
+  run_folder.write_models(graph, end.ending.global, end.ending.edge);
+  const Report report = report_of(keys, settings, graph, chronicle, end.ending.why);
+  run_folder.write_report(report);
+  show_ending(view, report, out);
+  return end.interrupted ? kInterrupted : 0;
+}
+
+}  // namespace tributary::coordinator

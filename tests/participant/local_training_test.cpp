@@ -1,0 +1,120 @@
+#include "participant/local_training.h"
+
+#include <gmock/gmock.h>
+
+#include "common/model/skeleton.h"
+#include "tests/participant/by_hand.h"
+
+namespace tributary::participant::testing {
+namespace {
+
+class LocalTrainingTest : public ::testing::Test {
+ protected:
+  TrainingTask task(const wire::Offer& offer) const {
+    TrainingTask task;
+    task.seed = offer.seed;
+    task.round = offer.round;
+    task.participant = "alice";
+    task.plan.learning_rate = offer.plan.learning_rate;
+    task.plan.batch_size = offer.plan.batch_size;
+    task.plan.epochs = offer.plan.epochs;
+    task.encoding = codec::UpdateEncoding::parse(offer.encoding);
+    return task;
+  }
+  Learnt learn(const TrainingTask& task, std::vector<float> residual = {}, const std::function<bool()>& stop = {}) {
+    auto loan = workshop.borrow(sha256(published.skeleton), published.skeleton, {});
+    return train_locally(loan.network(), std::make_shared<const Bytes>(published.edge.blob), some_examples(), task,
+                         std::move(residual), clock, stop);
+  }
+
+  Publication published{"mlp:4-8-2"};
+  Workshop workshop;
+  ManualClock clock;
+};
+
+TEST_F(LocalTrainingTest, UpdateAndResidualAreThoseMadeByHand) {
+  const wire::Offer offer = published.offer(2);
+  std::vector<float> residual;
+  const Bytes expected = update_by_hand(published, offer, some_examples(), "alice", residual);
+  const Learnt learnt = learn(task(offer));
+  EXPECT_EQ(learnt.update, expected);
+  EXPECT_EQ(learnt.residual, residual);
+  const Bytes next = learn(task(offer), residual).update;
+  EXPECT_EQ(next, update_by_hand(published, offer, some_examples(), "alice", residual));
+}
+
+TEST_F(LocalTrainingTest, EveryNameRoundAndSeedHasItsOwnStreams) {
+  const TrainingTask plain = task(published.offer(2));
+  TrainingTask other_name = plain, other_round = plain, other_seed = plain;
+  other_name.participant = "bob";
+  other_round.round = 3;
+  other_seed.seed = 8;
+  const Bytes update = learn(plain).update;
+  EXPECT_EQ(learn(plain).update, update);
+  for (const auto& other : {other_name, other_round, other_seed}) EXPECT_NE(learn(other).update, update);
+}
+
+TEST_F(LocalTrainingTest, ALosslessEncodingLeavesNoResidualAndSendsTheOldOne) {
+  const TrainingTask lossless = task(published.offer(2, "float32"));
+  const Learnt plain = learn(lossless);
+  EXPECT_TRUE(plain.residual.empty());
+  std::vector<float> old(published.graph.layout()->size(), 0.25f);
+  const Learnt carried = learn(lossless, old);
+  EXPECT_TRUE(carried.residual.empty());
+  const auto layout = published.graph.layout();
+  const auto a = codec::decode_update(plain.update, *layout), b = codec::decode_update(carried.update, *layout);
+  for (std::size_t i = 0; i < a.size(); ++i) EXPECT_FLOAT_EQ(b[i], a[i] + 0.25f);
+}
+
+TEST_F(LocalTrainingTest, StopEndsItAtTheNextStep) {
+  int steps = 0;
+  const Learnt learnt = learn(task(published.offer(2)), {}, [&] { return ++steps > 3; });
+  EXPECT_EQ(learnt.ending, Learnt::Ending::Stopped);
+  EXPECT_EQ(learnt.training.steps, 3u);
+  EXPECT_TRUE(learnt.update.empty());
+}
+
+TEST_F(LocalTrainingTest, AnEdgeCopyOfAnotherModelIsMalformed) {
+  const Publication other("mlp:4-9-2");
+  auto loan = workshop.borrow(sha256(published.skeleton), published.skeleton, {});
+  EXPECT_THROW(train_locally(loan.network(), std::make_shared<const Bytes>(other.edge.blob), some_examples(),
+                             task(published.offer(1)), {}, clock),
+               Error);
+}
+
+TEST_F(LocalTrainingTest, TheWorkshopKeepsOneNetworkForWhoeverComesNext) {
+  const Digest model = sha256(published.skeleton);
+  learn::Network* first = nullptr;
+  {
+    auto loan = workshop.borrow(model, published.skeleton, {});
+    first = &loan.network();
+    auto second = workshop.borrow(model, published.skeleton, {});
+    EXPECT_NE(&second.network(), first) << "two at a time are two";
+  }
+  auto again = workshop.borrow(model, {}, {});  // not compiled: there is nothing to compile
+  EXPECT_EQ(&again.network(), first);
+}
+
+TEST_F(LocalTrainingTest, AModelUsedLongAgoIsForgotten) {
+  const Digest model = sha256(published.skeleton);
+  { auto loan = workshop.borrow(model, published.skeleton, {}); }
+  for (int hidden = 10; hidden < 14; ++hidden) {
+    const Publication other("mlp:4-" + std::to_string(hidden) + "-2");
+    auto loan = workshop.borrow(sha256(other.skeleton), other.skeleton, {});
+  }
+  EXPECT_THROW(workshop.borrow(model, {}, {}), Error);
+}
+
+TEST_F(LocalTrainingTest, TheWorkshopHoldsABlobOnceWhileAnybodyHasIt) {
+  const Bytes bytes = to_bytes("an edge copy");
+  const Digest digest = sha256(bytes);
+  SharedBlob mine = workshop.share(digest, bytes), yours = workshop.share(digest, bytes);
+  EXPECT_EQ(mine, yours);
+  mine.reset();
+  EXPECT_EQ(workshop.find(digest), yours);
+  yours.reset();
+  EXPECT_EQ(workshop.find(digest), nullptr);
+}
+
+}  // namespace
+}  // namespace tributary::participant::testing
