@@ -1,7 +1,7 @@
 // common/learn/eager.h
 //
-// The executor that runs every operator: one LibTorch call after the other, gradients by autograd. Other executors,
-// made for the shapes of some models, stand beside it behind Network::compile() and must agree with it.
+// The executor that runs every operator: one LibTorch call after the other, gradients by autograd. Another executor,
+// made for the shapes of some models (planned.h), stands beside it behind Network::compile() and must agree with it.
 #pragma once
 
 #include <memory>

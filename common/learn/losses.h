@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <span>
 
+#include "common/learn/head.h"
 #include "common/learn/network.h"
-#include "common/learn/program.h"
 #include "common/learn/torch.h"
 
 namespace tributary::learn {
@@ -16,10 +16,6 @@ struct LossValue {
   at::Tensor loss;  // scalar, differentiable
   std::uint32_t correct = 0;
 };
-
-// True when `loss` is computed from Program::logits(), false for Program::output(). Throws Unsupported when the loss
-// cannot be computed from a model that ends in `head`.
-bool takes_logits(Loss loss, Head head);
 
 // Mean loss over `batch.examples` rows of `scores`, as takes_logits() chose them, and right answers.
 // Throws Malformed when scores and labels do not fit or a label is out of range.

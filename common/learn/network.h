@@ -1,7 +1,8 @@
 // common/learn/network.h
 //
-// Runs a Graph forwards and backwards on LibTorch, which stays out of this header. A Network is compiled once from a
-// graph; the parameters are the caller's, so one Network serves any number of parameter sets one after the other.
+// Runs a Graph forwards and backwards. A Network is compiled once from a graph, for the executor that suits it
+// (planned.h for chains of common layers, eager.h for everything else); the parameters are the caller's, so one Network
+// serves any number of parameter sets one after the other. LibTorch stays out of this header.
 // A Network belongs to one thread at a time; make one per worker. Every call runs on one intra-op thread.
 #pragma once
 
@@ -68,6 +69,18 @@ class Network {
   // from `random`. Throws Malformed as predict() does.
   virtual BatchResult gradient(model::ParameterSet& parameters, const Batch& batch, Loss loss, RandomStream& random,
                                std::span<float> gradient) = 0;
+
+  // gradient() and a step of plain gradient descent, parameters -= rate * gradient, in one pass; equal to the two up to
+  // rounding. Nullopt, and nothing done, by networks that have no faster way than the two. Throws as gradient() does,
+  // before any parameter has moved. REQUIRES: every parameter is finite.
+  struct Step {
+    BatchResult batch;
+    bool finite = true;  // false: the loss is inf or nan, and nothing moved; or a parameter became so
+  };
+  virtual std::optional<Step> sgd_step(model::ParameterSet& parameters, const Batch& batch, Loss loss, float rate) {
+    static_cast<void>(parameters), static_cast<void>(batch), static_cast<void>(loss), static_cast<void>(rate);
+    return std::nullopt;
+  }
 };
 
 }  // namespace tributary::learn

@@ -24,15 +24,6 @@ const model::Node* producer_of(const model::Graph& graph, const std::string& val
   return nullptr;
 }
 
-// Softmax and LogSoftmax only where they normalise the last axis, or columns of a matrix.
-Head head_of(const model::Node& node, std::int64_t opset) {
-  if (node.op == "Sigmoid") return Head::Sigmoid;
-  if (node.op != "Softmax" && node.op != "LogSoftmax") return Head::Plain;
-  const auto axis = node.integer("axis", opset < 13 ? 1 : -1);
-  if (axis != -1 && axis != 1) return Head::Plain;
-  return node.op == "Softmax" ? Head::Softmax : Head::LogSoftmax;
-}
-
 }  // namespace
 
 Program::Program(const model::Graph& graph, const model::ParameterLayout& layout) {

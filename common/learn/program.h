@@ -11,14 +11,12 @@
 #include <string>
 #include <vector>
 
+#include "common/learn/head.h"
 #include "common/learn/operators.h"
 #include "common/model/graph.h"
 #include "common/model/parameters.h"
 
 namespace tributary::learn {
-
-// How the numbers that a loss is computed from relate to the graph's output.
-enum class Head { Plain, Softmax, LogSoftmax, Sigmoid };
 
 class Program {
  public:

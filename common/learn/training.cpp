@@ -75,6 +75,36 @@ SgdRule rule_of(const TrainingPlan& plan, std::uint64_t round) {
           plan.weight_decay, plan.proximal_mu, plan.clip_norm};
 }
 
+// Steps in the shortest way that network and rule allow.
+class Stepper {
+ public:
+  Stepper(Network& network, model::ParameterSet& parameters, Loss loss, const SgdRule& rule)
+      : network_(network), parameters_(parameters), loss_(loss), rate_(static_cast<float>(rule.learning_rate)),
+        sgd_(parameters, rule) {
+    const auto values = parameters.values();
+    fused_ = rule.momentum == 0 && rule.weight_decay == 0 && rule.proximal_mu == 0 && rule.clip_norm == 0 &&
+             std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
+  }
+
+  Network::Step step(const Batch& batch, RandomStream& random) {
+    if (fused_)
+      if (const auto step = network_.sgd_step(parameters_, batch, loss_, rate_)) return *step;
+    fused_ = false;
+    gradient_.resize(parameters_.layout().size());
+    const BatchResult result = network_.gradient(parameters_, batch, loss_, random, gradient_);
+    return {result, std::isfinite(result.loss) && sgd_.step(parameters_.values(), gradient_)};
+  }
+
+ private:
+  Network& network_;
+  model::ParameterSet& parameters_;
+  Loss loss_;
+  float rate_;
+  bool fused_ = false;
+  Sgd sgd_;
+  std::vector<float> gradient_;
+};
+
 // Sums over batches, and their means.
 struct Tally {
   double loss = 0;
@@ -111,8 +141,7 @@ TrainingResult train(Network& network, model::ParameterSet& parameters, const da
   const TimePoint start = clock.now();
   BatchReader reader(examples);
   BatchOrder order(examples, plan, random);
-  Sgd sgd(parameters, rule_of(plan, round));
-  std::vector<float> gradient(parameters.layout().size());
+  Stepper stepper(network, parameters, plan.loss, rule_of(plan, round));
   TrainingResult result;
   Tally tally;
   const auto out_of_time = [&] { return plan.max_seconds > 0 && seconds(clock.now() - start) >= plan.max_seconds; };
@@ -120,9 +149,9 @@ TrainingResult train(Network& network, model::ParameterSet& parameters, const da
     if (stop && stop()) break;
     const auto indices = order.next();
     if (indices.empty()) break;
-    const BatchResult step = network.gradient(parameters, reader.read(indices), plan.loss, random, gradient);
-    tally.add(step, indices.size());
-    result.finite = std::isfinite(step.loss) && sgd.step(parameters.values(), gradient);
+    const Network::Step step = stepper.step(reader.read(indices), random);
+    tally.add(step.batch, indices.size());
+    result.finite = step.finite;
     ++result.steps;
   }
   result.examples = tally.examples;

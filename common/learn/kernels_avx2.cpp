@@ -1,0 +1,7 @@
+#include "common/learn/kernels_body.h"
+
+namespace tributary::learn {
+
+const Kernels kAvx2Kernels{"AVX2", outer, dot};
+
+}  // namespace tributary::learn

@@ -1,0 +1,7 @@
+#include "common/learn/kernels_body.h"
+
+namespace tributary::learn {
+
+const Kernels kAvx512Kernels{"AVX-512", outer, dot};
+
+}  // namespace tributary::learn
