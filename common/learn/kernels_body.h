@@ -1,7 +1,8 @@
 // common/learn/kernels_body.h
 //
 // The products of kernels.h, written once over vector.h and compiled once for each instruction set. A tile of sums
-// stays in registers while the inner dimension is walked. Only the kernel sources include this.
+// stays in registers while the inner dimension is walked. Private to the room: only the kernel sources
+// include this.
 #pragma once
 
 #include "common/learn/kernels.h"

@@ -4,7 +4,7 @@
 // activations (chain.h says exactly which). Shapes and buffers are planned once and kept while the batches do not grow,
 // gradients go straight to where they belong, and a plain SGD step needs no gradient arena at all. No LibTorch.
 // The bits of a result depend on the batch, the parameters and the processor's instruction set, never on what ran
-// before.
+// before. Private to the room.
 #pragma once
 
 #include <memory>
