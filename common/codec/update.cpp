@@ -126,7 +126,7 @@ PieceCheck UpdateFormat::check(const UpdatePiece& piece, const UpdateDetail& det
   TRIBUTARY_CHECK(piece.count <= kDensePiece);
   std::array<float, kDensePiece> values;
   read(piece, detail, values.data());
-  const FloatCheck found = kernels().check_float(values.data(), piece.count);
+  const FloatCheck found = kernels().check_float(reinterpret_cast<const BlobFloat*>(values.data()), piece.count);
   return {false, found.largest, found.squares};
 }
 
@@ -134,7 +134,7 @@ void UpdateFormat::fold(const UpdatePiece& piece, const UpdateDetail& detail, do
   TRIBUTARY_CHECK(piece.count <= kDensePiece);
   std::array<float, kDensePiece> values;
   read(piece, detail, values.data());
-  kernels().fold_float(values.data(), piece.count, unit, sum);
+  kernels().fold_float(reinterpret_cast<const BlobFloat*>(values.data()), piece.count, unit, sum);
 }
 
 void split_values(ByteReader& in, const model::TensorSpec& spec, std::vector<UpdatePiece>& pieces) {
