@@ -102,13 +102,14 @@ void check_range(const model::ParameterLayout& layout, std::span<const float> x)
 
 Bytes join(const model::ParameterLayout& layout, const UpdateEncoding& encoding, const UpdateDetail& detail,
            const std::vector<Bytes>& records, std::span<const float> x) {
+  std::array<std::byte, kHeaderBytes> header{};
+  std::memcpy(header.data(), kMagic.data(), kMagic.size());
+  header[4] = static_cast<std::byte>(encoding.kind());
+  header[5] = static_cast<std::byte>(detail.detail);
+  std::memcpy(header.data() + 8, layout.digest().bytes.data(), layout.digest().bytes.size());
+  std::memcpy(header.data() + 40, &detail.key, sizeof detail.key);
   ByteWriter blob;
-  blob.put_bytes(as_bytes(kMagic));
-  blob.put(static_cast<std::uint8_t>(encoding.kind()));
-  blob.put(detail.detail);
-  blob.put(std::uint16_t{0});
-  blob.put_bytes(layout.digest().bytes);
-  blob.put(detail.key);
+  blob.put_bytes(header);
   auto record = records.begin();
   for (const model::TensorSpec& spec : layout.tensors()) {
     if (spec.role == model::Role::Weight) {
