@@ -15,11 +15,16 @@
 
 namespace tributary::codec {
 
-// A float32 inside a blob, at any address.
+// A float32 inside a blob, at any address. Clang does not keep the alignment of an alias; GCC does not vectorise sums of
+// a packed struct.
+#if defined(__clang__)
 struct __attribute__((packed, may_alias)) BlobFloat {
   float value;
   operator float() const { return value; }
 };
+#else
+using BlobFloat = float __attribute__((aligned(1), may_alias));
+#endif
 static_assert(sizeof(BlobFloat) == 4 && alignof(BlobFloat) == 1);
 
 // A magnitude is the bits of |x|: ordered as the numbers are, with infinity and NaN above everything finite.
