@@ -74,6 +74,9 @@ struct Kernels {
   // maxima[i] = max(maxima[i], magnitude of x[i]).
   void (*max_magnitude_each)(const float* x, std::size_t n, Magnitude* maxima);
   void (*add)(const float* a, const float* b, std::size_t n, float* sum);
+  // Writes the magnitudes of x whose upper bits, shifted right by `shift`, are `bin`, in order; returns how many. `found`
+  // has room for n and kSlack bytes.
+  std::size_t (*collect)(const float* x, std::size_t n, unsigned shift, Magnitude bin, Magnitude* found);
 
   // Edge copy.
   void (*quantize)(const QuantizeRun& run);

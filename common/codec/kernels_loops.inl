@@ -29,6 +29,16 @@ TRIBUTARY_TARGET void add(const float* a, const float* b, std::size_t n, float* 
   for (std::size_t i = 0; i < n; ++i) sum[i] = a[i] + b[i];
 }
 
+TRIBUTARY_TARGET inline std::size_t collect_singly(const float* x, std::size_t n, unsigned shift, Magnitude bin,
+                                                   Magnitude* found) {
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    found[count] = magnitude_of(x[i]);
+    count += magnitude_of(x[i]) >> shift == bin;
+  }
+  return count;
+}
+
 template <bool kEach, bool kResidual>
 TRIBUTARY_TARGET void quantize_as(float* __restrict x, std::size_t n, float scale, const float* __restrict scales,
                                   Magnitude keep_from, std::int8_t* __restrict q, float* __restrict residual) {
