@@ -18,9 +18,9 @@ namespace {
 
 constexpr std::size_t kTile = 4096;
 
-// Makes x = master + residual of the weights in w.values, and w.maxima. Throws when a tensor has a value that cannot
-// be coded.
-void load_weights(EdgeWeights& w, std::span<const float> master) {
+// Adds the residual to the weights in w.values, and makes w.maxima. Throws when a tensor has a value that cannot be
+// coded.
+void load_weights(EdgeWeights& w) {
   std::vector<ChannelRuns> runs;
   for (const auto* spec : w.specs) {
     runs.emplace_back(*spec);
@@ -35,11 +35,7 @@ void load_weights(EdgeWeights& w, std::span<const float> master) {
       for (std::uint64_t at = block.begin; at < block.end; at += kTile) {
         const std::uint64_t stop = std::min<std::uint64_t>(block.end, at + kTile);
         float* x = w.values.data() + offset + at;
-        if (w.residual.empty()) {
-          std::copy_n(master.data() + offset + at, stop - at, x);
-        } else {
-          kernels().add(master.data() + offset + at, w.residual.data() + offset + at, stop - at, x);
-        }
+        if (!w.residual.empty()) kernels().add(x, w.residual.data() + offset + at, stop - at, x);
         runs[block.tensor].walk(at, stop, [&](std::uint64_t from, std::uint64_t to, std::size_t slot) {
           if (runs[block.tensor].each()) {
             kernels().max_magnitude_each(x + (from - at), to - from, maxima.data() + slot);
@@ -87,14 +83,13 @@ void choose_cuts(EdgeWeights& w, const EdgePlan& plan) {
 }
 
 // The other tensors travel as they are.
-void copy_others(const model::ParameterSet& master, model::ParameterSet& values) {
-  for (const model::TensorSpec& spec : master.layout().tensors()) {
+void check_others(const model::ParameterSet& values) {
+  for (const model::TensorSpec& spec : values.layout().tensors()) {
     if (spec.role == model::Role::Weight) continue;
-    const auto from = master.tensor(spec);
-    if (kernels().max_magnitude(from.data(), from.size()) >= kInfinity) {
+    const auto tensor = values.tensor(spec);
+    if (kernels().max_magnitude(tensor.data(), tensor.size()) >= kInfinity) {
       refuse_edge_copy("has a value that is not finite: the model diverged", spec);
     }
-    std::copy(from.begin(), from.end(), values.tensor(spec).begin());
   }
 }
 
@@ -164,9 +159,9 @@ void check(const EdgePlan& plan) {
 EdgeCopy encode_edge_copy(const model::ParameterSet& master, std::span<float> residual, const EdgePlan& plan) {
   check(plan);
   TRIBUTARY_CHECK(residual.empty() || residual.size() == master.layout().size());
+  check_others(master);
   EdgeCopy copy;
-  copy.values = model::ParameterSet(master.layout_ptr());
-  copy_others(master, copy.values);
+  copy.values = master;
 
   EdgeWeights weights;
   weights.specs = weights_of(master.layout());
@@ -175,7 +170,7 @@ EdgeCopy encode_edge_copy(const model::ParameterSet& master, std::span<float> re
   weights.residual = residual;
   weights.levels = plan.levels;
   weights.threads = std::max(1u, plan.threads);
-  load_weights(weights, master.values());
+  load_weights(weights);
   choose_cuts(weights, plan);
   EncodedWeights encoded = weight_format(plan.bits)->encode(weights);
 

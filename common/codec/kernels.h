@@ -15,11 +15,16 @@
 
 namespace tributary::codec {
 
-// A float32 inside a blob, at any address.
+// A float32 inside a blob, at any address. Clang does not keep the alignment of an alias; GCC does not vectorise sums of
+// a packed struct.
+#if defined(__clang__)
 struct __attribute__((packed, may_alias)) BlobFloat {
   float value;
   operator float() const { return value; }
 };
+#else
+using BlobFloat = float __attribute__((aligned(1), may_alias));
+#endif
 static_assert(sizeof(BlobFloat) == 4 && alignof(BlobFloat) == 1);
 
 // A magnitude is the bits of |x|: ordered as the numbers are, with infinity and NaN above everything finite.
@@ -69,6 +74,9 @@ struct Kernels {
   // maxima[i] = max(maxima[i], magnitude of x[i]).
   void (*max_magnitude_each)(const float* x, std::size_t n, Magnitude* maxima);
   void (*add)(const float* a, const float* b, std::size_t n, float* sum);
+  // Writes the magnitudes of x whose upper bits, shifted right by `shift`, are `bin`, in order; returns how many. `found`
+  // has room for n and kSlack bytes.
+  std::size_t (*collect)(const float* x, std::size_t n, unsigned shift, Magnitude bin, Magnitude* found);
 
   // Edge copy.
   void (*quantize)(const QuantizeRun& run);

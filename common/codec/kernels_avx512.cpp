@@ -24,6 +24,18 @@ namespace {
 #include "common/codec/kernels_loops.inl"
 #include "common/codec/kernels_rotation.inl"
 
+TRIBUTARY_TARGET std::size_t collect(const float* x, std::size_t n, unsigned shift, Magnitude bin, Magnitude* found) {
+  const __m512i wanted = _mm512_set1_epi32(static_cast<int>(bin)), magnitude_bits = _mm512_set1_epi32(0x7FFFFFFF);
+  std::size_t i = 0, count = 0;
+  for (; i + 16 <= n; i += 16) {
+    const __m512i magnitudes = _mm512_and_si512(_mm512_loadu_si512(x + i), magnitude_bits);
+    const __mmask16 chosen = _mm512_cmpeq_epi32_mask(_mm512_srli_epi32(magnitudes, shift), wanted);
+    _mm512_storeu_si512(found + count, _mm512_maskz_compress_epi32(chosen, magnitudes));
+    count += static_cast<std::size_t>(_mm_popcnt_u32(chosen));
+  }
+  return count + collect_singly(x + i, n - i, shift, bin, found + count);
+}
+
 TRIBUTARY_TARGET std::size_t pack(const std::int8_t* q, std::size_t n, std::uint8_t* mask, std::uint8_t* symbols) {
   std::uint8_t* const start = symbols;
   std::size_t i = 0;
@@ -85,6 +97,7 @@ const Kernels kAvx512Kernels = {"avx512",
                                 max_magnitude,
                                 max_magnitude_each,
                                 add,
+                                collect,
                                 quantize,
                                 dequantize,
                                 dequantize_each,

@@ -29,6 +29,16 @@ TRIBUTARY_TARGET void add(const float* a, const float* b, std::size_t n, float* 
   for (std::size_t i = 0; i < n; ++i) sum[i] = a[i] + b[i];
 }
 
+TRIBUTARY_TARGET inline std::size_t collect_singly(const float* x, std::size_t n, unsigned shift, Magnitude bin,
+                                                   Magnitude* found) {
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    found[count] = magnitude_of(x[i]);
+    count += magnitude_of(x[i]) >> shift == bin;
+  }
+  return count;
+}
+
 template <bool kEach, bool kResidual>
 TRIBUTARY_TARGET void quantize_as(float* __restrict x, std::size_t n, float scale, const float* __restrict scales,
                                   Magnitude keep_from, std::int8_t* __restrict q, float* __restrict residual) {
@@ -36,8 +46,8 @@ TRIBUTARY_TARGET void quantize_as(float* __restrict x, std::size_t n, float scal
   for (std::size_t i = 0; i < n; ++i) {
     const float s = kEach ? scales[i] : scale;
     // Chosen by a mask, so that there is no branch to guess and none that keeps a compiler from vectorising.
-    const std::uint32_t scaled = s > 0 ? ~0u : 0u;
-    const std::uint32_t kept = static_cast<std::int32_t>(magnitude_of(x[i])) >= from ? scaled : 0u;
+    const std::uint32_t kept = 0u - (static_cast<std::uint32_t>(std::bit_cast<std::int32_t>(s) > 0) &
+                                     static_cast<std::uint32_t>(static_cast<std::int32_t>(magnitude_of(x[i])) >= from));
     const float quotient = x[i] / (s > 0 ? s : 1.0F);
     const float ratio = std::bit_cast<float>(std::bit_cast<std::uint32_t>(quotient) & kept);
     const auto integer = static_cast<std::int32_t>((ratio + kRoundFloat) - kRoundFloat);
@@ -141,21 +151,25 @@ TRIBUTARY_TARGET void quantize_stochastic(const float* x, std::size_t n, float s
 
 TRIBUTARY_TARGET FloatCheck check_float(const BlobFloat* x, std::size_t n) {
   constexpr std::size_t kLanes = 8;
-  double lanes[kLanes] = {};
-  std::int32_t largest[kLanes] = {};
+  // Written as vectors of eight, which every instruction set cuts to its size; as a loop over lanes it stays scalar.
+  using Floats = float __attribute__((vector_size(4 * kLanes)));
+  using Integers = std::int32_t __attribute__((vector_size(4 * kLanes)));
+  using Doubles = double __attribute__((vector_size(8 * kLanes)));
+  Doubles lanes{};
+  Integers largest_lanes{};
+  const auto add_eight = [&](const void* from, std::size_t count) TRIBUTARY_TARGET {
+    Floats v{};
+    std::memcpy(&v, from, count * sizeof(float));
+    const Doubles wide = __builtin_convertvector(v, Doubles);
+    lanes += wide * wide;
+    const Integers magnitudes = reinterpret_cast<Integers>(v) & 0x7FFFFFFF;
+    largest_lanes = magnitudes > largest_lanes ? magnitudes : largest_lanes;
+  };
   std::size_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
-    for (std::size_t l = 0; l < kLanes; ++l) {
-      const float v = x[i + l];
-      largest[l] = std::max(largest[l], static_cast<std::int32_t>(magnitude_of(v)));
-      lanes[l] += static_cast<double>(v) * static_cast<double>(v);
-    }
-  }
-  for (std::size_t l = 0; i < n; ++i, ++l) {
-    const float v = x[i];
-    largest[l] = std::max(largest[l], static_cast<std::int32_t>(magnitude_of(v)));
-    lanes[l] += static_cast<double>(v) * static_cast<double>(v);
-  }
+  for (; i + kLanes <= n; i += kLanes) add_eight(x + i, kLanes);
+  if (i < n) add_eight(x + i, n - i);
+  std::int32_t largest[kLanes];
+  std::memcpy(largest, &largest_lanes, sizeof largest);
   const double squares =
       ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
   return {static_cast<Magnitude>(*std::max_element(largest, largest + kLanes)), squares};

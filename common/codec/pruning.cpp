@@ -56,13 +56,10 @@ std::vector<Magnitude> members_of(std::span<const std::span<const float>> parts,
   for (const std::span<const float> part : parts) {
     parallel_ranges(part.size(), kGrain, threads, [&](std::size_t begin, std::size_t end) {
       constexpr std::size_t kStep = 4096;
-      std::array<Magnitude, kStep> found;
+      std::array<Magnitude, kStep + kSlack / sizeof(Magnitude)> found;
       for (; begin < end; begin += std::min(kStep, end - begin)) {
-        std::size_t used = 0;
-        for (const float x : part.subspan(begin, std::min(kStep, end - begin))) {
-          found[used] = magnitude_of(x);
-          used += magnitude_of(x) >> kBinShift == bin;
-        }
+        const std::size_t used = kernels().collect(part.data() + begin, std::min(kStep, end - begin), kBinShift,
+                                                   static_cast<Magnitude>(bin), found.data());
         const std::lock_guard lock(mutex);
         members.insert(members.end(), found.begin(), found.begin() + static_cast<std::ptrdiff_t>(used));
       }

@@ -80,6 +80,23 @@ TEST_P(KernelsTest, SumsOfFiniteFloatsAreTheSame) {
   });
 }
 
+TEST_P(KernelsTest, MagnitudesOfABinAreCollectedInOrder) {
+  constexpr unsigned kShift = 19;
+  for_lengths(kMaxLength, [&](std::size_t n, std::size_t shift) {
+    Unaligned<float> x(n, shift);
+    for (float& v : x) v = n % 2 == 0 ? any_float(random_) : static_cast<float>(1 + random_.below(3));
+    const Magnitude bin = n == 0 ? 0 : std::bit_cast<Magnitude>(std::abs(x[random_.below(n)])) >> kShift;
+    std::vector<Magnitude> expected;
+    for (const float v : x) {
+      const Magnitude magnitude = std::bit_cast<Magnitude>(v) & 0x7FFFFFFFu;
+      if (magnitude >> kShift == bin) expected.push_back(magnitude);
+    }
+    Unaligned<Magnitude> found(n + kSlack / sizeof(Magnitude), shift);
+    ASSERT_EQ(fast().collect(x.data(), n, kShift, bin, found.data()), expected.size()) << n;
+    ASSERT_TRUE(std::equal(expected.begin(), expected.end(), found.begin())) << n;
+  });
+}
+
 TEST_P(KernelsTest, WeightsAreQuantizedTheSameAndAsDefined) {
   for_lengths(kMaxLength, [&](std::size_t n, std::size_t shift) {
     const float scale = std::ldexp(1.0F, static_cast<int>(random_.below(60)) - 30);
