@@ -44,7 +44,7 @@ struct RoundPolicy {
 
 struct EdgePolicy {
   std::uint32_t bits = 8;            // edge.bits: 8 or 32
-  std::uint32_t levels = 100;        // edge.levels
+  std::uint32_t levels = 64;         // edge.levels
   double sparsity = 0.5;             // edge.sparsity: final
   double initial_sparsity = 0.0;     // edge.initial_sparsity: of the first copy, when the schedule has rounds
   std::uint64_t sparsity_begin = 0;  // edge.sparsity_begin: round in which the cubic schedule begins
