@@ -197,6 +197,15 @@ TEST_F(RoundTest, AWindowWithoutEndLastsUntilTheDeadline) {
   EXPECT_THAT(round_->refused(), ElementsAre(Pair("late", 4U)));
 }
 
+// What a record says does not depend on how punctual the server was.
+TEST_F(RoundTest, AWindowThatOutlastsTheDeadlineMakesOneLateEvenIfTheServerOversleeps) {
+  begin();
+  left("ada", 54'000);
+  left("bob", 57'000);
+  tick(90'000);
+  EXPECT_THAT(round_->refused(), ElementsAre(Pair("late", 3U), Pair("vanished", 1U)));
+}
+
 TEST_F(RoundTest, TheLastToVanishEndsTheRound) {
   begin();
   arrived("ada", 10);
