@@ -39,8 +39,8 @@ void listen(asio::ip::tcp::acceptor& acceptor, const asio::ip::tcp::endpoint& en
     acceptor.bind(endpoint);
     acceptor.listen();
   } catch (const std::system_error& e) {
-    fail(Error::Kind::Unavailable, "cannot listen on " + text_of(endpoint) + ": " + e.code().message() +
-                                       "; set listen.host and listen.port");
+    fail(Error::Kind::Unavailable,
+         "cannot listen on " + text_of(endpoint) + ": " + e.code().message() + "; set listen.host and listen.port");
   }
 }
 
@@ -84,8 +84,7 @@ asio::awaitable<void> Listener::accept_connections() {
       continue;
     }
     asio::error_code error;
-    asio::ip::tcp::socket socket =
-        co_await acceptor_.async_accept(asio::redirect_error(asio::use_awaitable, error));
+    asio::ip::tcp::socket socket = co_await acceptor_.async_accept(asio::redirect_error(asio::use_awaitable, error));
     if (stopped_) break;
     if (error) {
       if (!std::exchange(complained, true)) log::warning("listener", "cannot accept: " + error.message());

@@ -1,7 +1,7 @@
 // coordinator/listener.h
 //
-// The daemon's door: accepts connections, completes their TLS handshakes, lets in who is enrolled, and serves them until
-// they end. The list of who is enrolled is looked at every second; who is revoked meanwhile is sent away.
+// The daemon's door: accepts connections, completes their TLS handshakes, lets in who is enrolled, and serves them
+// until they end. The list of who is enrolled is looked at every second; who is revoked meanwhile is sent away.
 //
 // Life: construct (listens from then on); run() once, which ends after stop() and the last session. Network thread.
 #pragma once

@@ -57,8 +57,8 @@ int main_of(std::vector<std::string> words) {
     if (entry.command.name == name) return perform(entry, words);
   }
   const auto meant = nearest(name, names);
-  fail(Error::Kind::Malformed, "unknown command '" + name + "'" +
-                                   (meant ? "; did you mean " + *meant + "?" : "; see --help"));
+  fail(Error::Kind::Malformed,
+       "unknown command '" + name + "'" + (meant ? "; did you mean " + *meant + "?" : "; see --help"));
 }
 
 }  // namespace

@@ -17,8 +17,8 @@ std::int64_t whole_number(const options::Arguments& arguments, const std::string
   const std::string text = arguments.get(option, fallback);
   const auto number = parse_int(text);
   if (!number || *number < low || *number > high) {
-    fail(Error::Kind::Malformed, "--" + option + " " + text + ": must be a number from " + std::to_string(low) +
-                                     " to " + std::to_string(high));
+    fail(Error::Kind::Malformed,
+         "--" + option + " " + text + ": must be a number from " + std::to_string(low) + " to " + std::to_string(high));
   }
   return *number;
 }
@@ -51,7 +51,8 @@ int init(const options::Arguments& arguments) {
   if (arguments.has("also")) federation.hosts = arguments.options.at("also");
   const Path folder = arguments.positional.at(0);
   init_federation(folder, federation, SystemClock());
-  std::cout << "made the federation " << federation.name << " in " << folder.string() << "\nnext: tributary-coordinator "
+  std::cout << "made the federation " << federation.name << " in " << folder.string()
+            << "\nnext: tributary-coordinator "
             << "enroll " << folder.string() << " NAME... --out DIR\n";
   return 0;
 }

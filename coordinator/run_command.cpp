@@ -145,8 +145,18 @@ int run(const options::Arguments& arguments, const options::Keys& keys, Settings
   Chronicle chronicle(run_folder, view, clock);
   const Path scratch = out / "uploads";
 
-  DaemonParts parts{clock, files, settings, graph, evaluator.get(), chronicle, coordinator_credentials(folder, clock),
-                    enrollment, listen_options(keys, settings, federation), scratch, {}, true};
+  DaemonParts parts{clock,
+                    files,
+                    settings,
+                    graph,
+                    evaluator.get(),
+                    chronicle,
+                    coordinator_credentials(folder, clock),
+                    enrollment,
+                    listen_options(keys, settings, federation),
+                    scratch,
+                    {},
+                    true};
   parts.listening = [&](const std::string& address) {
     write_atomically(files, out / "coordinator.address", as_bytes(address + "\n"));
     view.note(federation.name + " listens on " + address);

@@ -96,9 +96,8 @@ void RunView::round_finished(const RoundRecord& record) {
 }
 
 void RunView::show_progress() {
-  const double part = progress_.wanted == 0
-                          ? 0
-                          : static_cast<double>(progress_.updates) / static_cast<double>(progress_.wanted);
+  const double part =
+      progress_.wanted == 0 ? 0 : static_cast<double>(progress_.updates) / static_cast<double>(progress_.wanted);
   progress_.seconds_left.reset();
   if (progress_.rounds != 0) {
     progress_.seconds_left = pace_.seconds_left(static_cast<double>(progress_.rounds - progress_.round + 1) - part);

@@ -185,8 +185,9 @@ void Server::State::not_stored(Session& session, const Upload& upload, const std
 
 asio::awaitable<void> Server::State::run_rounds() {
   const Share& first = settings.round.participants;
-  co_await wait_until(1, [&](std::uint32_t count) { return count >= std::max(first.of(count), 1U); },
-                      "round.participants = " + first.text());
+  co_await wait_until(
+      1, [&](std::uint32_t count) { return count >= std::max(first.of(count), 1U); },
+      "round.participants = " + first.text());
   for (std::uint64_t number = 1; !over() && (settings.rounds == 0 || number <= settings.rounds); ++number) {
     co_await run_round(number);
   }
@@ -250,8 +251,8 @@ asio::awaitable<void> Server::State::settle(LiveRound& round, bool publish) {
 }
 
 bool Server::State::evaluates(std::uint64_t round) const {
-  return evaluator != nullptr && (round == settings.rounds || round % std::max<std::uint64_t>(
-                                                                          settings.evaluation_every, 1) == 0);
+  return evaluator != nullptr &&
+         (round == settings.rounds || round % std::max<std::uint64_t>(settings.evaluation_every, 1) == 0);
 }
 
 void Server::State::finish(const RoundRecord& record) {

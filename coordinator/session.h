@@ -4,8 +4,8 @@
 // nothing of rounds: what arrives goes to a SessionHost, what the host wants said goes through the methods below. While
 // the host judges an update, nothing more is read from that peer: that is its back-pressure.
 //
-// Life: construct; run() once, which ends with the line. The host hears of it joined() once, and left() once after that.
-// Network thread.
+// Life: construct; run() once, which ends with the line. The host hears of it joined() once, and left() once after
+// that. Network thread.
 #pragma once
 
 #include <cstdint>

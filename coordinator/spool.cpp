@@ -28,8 +28,8 @@ Spool::~Spool() {
 
 void Spool::append(std::uint64_t offset, ByteSpan bytes) {
   if (offset != arrived_) {
-    fail(Error::Kind::Malformed, "a chunk out of order: offset " + std::to_string(offset) + " where " +
-                                     std::to_string(arrived_) + " was next");
+    fail(Error::Kind::Malformed,
+         "a chunk out of order: offset " + std::to_string(offset) + " where " + std::to_string(arrived_) + " was next");
   }
   if (bytes.size() > announced_ - arrived_) {
     fail(Error::Kind::Malformed, "more bytes than the " + std::to_string(announced_) + " announced");

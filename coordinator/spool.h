@@ -1,7 +1,7 @@
 // coordinator/spool.h
 //
-// One upload on its way: a file that grows as the chunks arrive, so that no update lies in memory. The file is made with
-// the first chunk and removed with the object.
+// One upload on its way: a file that grows as the chunks arrive, so that no update lies in memory. The file is made
+// with the first chunk and removed with the object.
 //
 // Life: construct with what was announced; append() each chunk until complete(); then digest() and bytes(). One thread
 // at a time (a worker's, while the session waits).

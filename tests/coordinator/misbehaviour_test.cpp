@@ -47,7 +47,8 @@ std::function<void(ScriptedParticipant&, ScriptedUpdate)> announcing(Change chan
 const std::vector<Misdeed>& misdeeds() {
   static const std::vector<Misdeed> all = {
       {"ARoundThatIsNotYet", "wrong round", false, announcing([](wire::Update& u) { u.round = 99; })},
-      {"AnotherEdgeCopy", "wrong edge copy", false, announcing([](wire::Update& u) { u.edge.bytes[3] ^= std::byte{1}; })},
+      {"AnotherEdgeCopy", "wrong edge copy", false,
+       announcing([](wire::Update& u) { u.edge.bytes[3] ^= std::byte{1}; })},
       {"AnotherEncoding", "wrong encoding", false, announcing([](wire::Update& u) { u.encoding = "int8"; })},
       {"AnUnknownEncoding", "wrong encoding", false, announcing([](wire::Update& u) { u.encoding = "morse"; })},
       {"NoExamples", "no examples", false, announcing([](wire::Update& u) { u.examples = 0; })},
@@ -170,14 +171,13 @@ TEST_P(MisbehaviourTest, CostsOnlyWhoDoesIt) {
 INSTANTIATE_TEST_SUITE_P(All, MisbehaviourTest, testing::ValuesIn(misdeeds()),
                          [](const auto& param) { return param.param.name; });
 
-using HonestRoundTest = MisbehaviourTest;
-
 class SecondTryTest : public ScriptedFederation {};
 
 TEST_F(SecondTryTest, ASecondUpdateInARoundIsRefusedAndTheFirstCountsOnce) {
   start({"alice", "bob"});
   const auto first = update("alice", participant("alice").expects<wire::Offer>(), 10);
-  auto second = update("alice", wire::Offer{first.announcement.round, {}, 0, first.announcement.edge, 0, "float32", 0, 0, {}}, 999);
+  auto second = update(
+      "alice", wire::Offer{first.announcement.round, {}, 0, first.announcement.edge, 0, "float32", 0, 0, {}}, 999);
   participant("alice").uploads(first);
   EXPECT_TRUE(participant("alice").expects<wire::Verdict>().accepted);
   participant("alice").uploads(second);

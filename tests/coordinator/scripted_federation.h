@@ -44,8 +44,8 @@ struct Line {
   std::deque<Bytes> outgoing;
   net::Signal queued, resumed;
   bool closed = false;
-  bool reads = true;     // false: lets everything pile up
-  bool answers = true;   // false: no Pong
+  bool reads = true;    // false: lets everything pile up
+  bool answers = true;  // false: no Pong
 };
 
 inline asio::awaitable<void> read_line(std::shared_ptr<Line> line) {

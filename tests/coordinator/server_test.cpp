@@ -1,9 +1,10 @@
 // Whole rounds: what honest participants see, and what is kept.
 #include <gmock/gmock.h>
 
+#include "scripted_federation.h"
+
 #include "common/codec/edge_copy.h"
 #include "common/model/skeleton.h"
-#include "scripted_federation.h"
 
 namespace tributary::coordinator {
 namespace {
@@ -74,8 +75,8 @@ TEST_F(ServerTest, AFetchMayBeginAnywhereInABlob) {
   ASSERT_GT(offer.edge_bytes, 6 * 256 * 1024U);
   const Bytes whole = alice().fetches(offer.edge, offer.edge_bytes);
   ASSERT_EQ(sha256(whole), offer.edge);
-  for (const std::uint64_t offset : {std::uint64_t{1}, std::uint64_t{256 * 1024}, std::uint64_t{300'001},
-                                     offer.edge_bytes - 1}) {
+  for (const std::uint64_t offset :
+       {std::uint64_t{1}, std::uint64_t{256 * 1024}, std::uint64_t{300'001}, offer.edge_bytes - 1}) {
     const Bytes rest = alice().fetches(offer.edge, offer.edge_bytes, offset);
     EXPECT_EQ(rest, Bytes(whole.begin() + static_cast<std::ptrdiff_t>(offset), whole.end())) << offset;
   }
