@@ -58,7 +58,7 @@ struct AgentOptions {
   double retry_seconds = 1;       // first pause after a lost line; doubled each time, jittered down to its half
   double max_retry_seconds = 60;  // longest pause
   std::uint32_t max_retries = 0;  // give up after so many failures in a row; 0 = never
-  Path state;                     // folder for what must survive a restart (residuals); empty = memory only
+  Path state;                     // folder for what must survive a restart (residuals: a model's size); empty = memory
   std::uint64_t max_model_bytes = std::uint64_t{4} << 30;  // of a model or edge copy offered; more is declined
   std::shared_ptr<Workshop> workshop = nullptr;            // null = one of its own
 };

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include "common/base/log.h"
 #include "coordinator/server.h"
 #include "tests/participant/scripted_coordinator.h"
 
@@ -25,6 +26,7 @@ struct Arrival {
 class FederationTest : public ::testing::Test {
  protected:
   FederationTest() {
+    log::set_level(log::Level::Warning);
     scratch_ = std::filesystem::temp_directory_path() / ("tributary-federation-" + std::to_string(getpid()));
     settings_.federation = "orchard";
     settings_.model = "mlp:4-8-2";
