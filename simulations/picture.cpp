@@ -125,8 +125,9 @@ std::string partition_picture(const data::Dataset& examples, const std::vector<s
   Counts counts = count(examples, parts, drawn);
   const bool by_class = !counts.front().empty();
   return "<figure><figcaption>" + std::string(by_class ? "Examples by class" : "Examples") + "<small>" +
-         escape_html(caption) + (by_class ? "; rows are classes, darker holds more" : "") + "</small></figcaption>" +
-         Picture(names, parts, std::move(counts)).svg() + "</figure>";
+         escape_html(caption) + (by_class ? "; rows are classes, a stronger colour holds more" : "") +
+         "</small></figcaption><div class=\"wide\">" + Picture(names, parts, std::move(counts)).svg() +
+         "</div></figure>";
 }
 
 }  // namespace tributary::simulation
