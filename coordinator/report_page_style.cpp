@@ -34,6 +34,7 @@ figcaption small { display: block; font-size: 13px; font-weight: 400; color: var
 svg { display: block; width: 100%; height: auto; overflow: visible; }
 svg text { font-size: 11px; fill: var(--soft); font-variant-numeric: tabular-nums;
   paint-order: stroke; stroke: var(--card); stroke-width: 3px; stroke-linejoin: round; }
+.wide { overflow-x: auto; } .wide svg { min-width: 640px; }
 .grid { stroke: var(--line); stroke-width: 1; }
 .level { stroke: var(--level); stroke-width: 1.3; stroke-dasharray: 5 4; }
 .line { fill: none !important; stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; }

@@ -18,7 +18,7 @@ constexpr double kWidth = 460, kHeight = 232;
 constexpr double kLeft = 56, kRight = 14, kTop = 10, kBottom = 34;
 constexpr double kInnerWidth = kWidth - kLeft - kRight, kInnerHeight = kHeight - kTop - kBottom;
 // More marks or tips than this in one plot would only make the page slow.
-constexpr std::size_t kMaxPoints = 60, kMaxTips = 250;
+constexpr std::size_t kMaxPoints = 30, kMaxTips = 250;
 
 std::string digits(double value, int decimals) {
   std::array<char, 64> text{};

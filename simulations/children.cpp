@@ -116,11 +116,11 @@ std::vector<Exit> Children::reap() {
 }
 
 void Children::signal(const std::string& name, int number) const {
-  if (const auto at = pids_.find(name); at != pids_.end()) ::kill(at->second, number);
+  if (const auto at = pids_.find(name); at != pids_.end()) ::kill(-at->second, number);
 }
 
 void Children::signal_all(int number) const {
-  for (const auto& [name, pid] : pids_) ::kill(pid, number);
+  for (const auto& [name, pid] : pids_) ::kill(-pid, number);
 }
 
 }  // namespace tributary::simulation

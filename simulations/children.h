@@ -38,6 +38,7 @@ class Children {
   std::size_t count() const { return pids_.size(); }
   // Those that have ended since the last call. Does not wait.
   std::vector<Exit> reap();
+  // To the child and what it started itself.
   void signal(const std::string& name, int number) const;
   void signal_all(int number) const;
 

@@ -14,7 +14,8 @@ namespace {
 using coordinator::escape_html;
 
 constexpr double kWidth = 960, kLeft = 52, kRight = 8;
-constexpr double kBars = 74, kGap = 10, kRow = 22, kBottom = 24;
+constexpr double kBars = 84, kGap = 10, kRow = 22, kBottom = 24;
+constexpr double kWidestBar = 28;
 constexpr std::uint32_t kMaxClasses = 50;
 
 using Counts = std::vector<std::vector<std::uint64_t>>;  // [participant][class]
@@ -79,8 +80,9 @@ class Picture {
   void bar(std::size_t p) {
     const double share =
         static_cast<double>(parts_[p].size()) / static_cast<double>(std::max<std::size_t>(1, largest_part_));
-    const double height = std::max(1.0, (kBars - 14) * share);
-    rect(left(p), kBars - height, slot() - gap(), height, "class=\"s1\"",
+    const double height = std::max(1.0, (kBars - 24) * share);
+    const double width = std::min(slot() - gap(), kWidestBar);
+    rect(left(p) + (slot() - gap() - width) / 2, kBars - height, width, height, "class=\"s1\"",
          names_[p] + "|" + std::to_string(parts_[p].size()) + " examples");
     if (counts_.size() <= 16)
       text(left(p) + slot() / 2, kBars - height - 4, "middle", std::to_string(parts_[p].size()));
@@ -123,8 +125,9 @@ std::string partition_picture(const data::Dataset& examples, const std::vector<s
   Counts counts = count(examples, parts, drawn);
   const bool by_class = !counts.front().empty();
   return "<figure><figcaption>" + std::string(by_class ? "Examples by class" : "Examples") + "<small>" +
-         escape_html(caption) + (by_class ? "; rows are classes, darker holds more" : "") + "</small></figcaption>" +
-         Picture(names, parts, std::move(counts)).svg() + "</figure>";
+         escape_html(caption) + (by_class ? "; rows are classes, a stronger colour holds more" : "") +
+         "</small></figcaption><div class=\"wide\">" + Picture(names, parts, std::move(counts)).svg() +
+         "</div></figure>";
 }
 
 }  // namespace tributary::simulation

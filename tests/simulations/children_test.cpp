@@ -1,6 +1,6 @@
 #include "simulations/children.h"
 
-#include <chrono>
+#include <fstream>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -27,6 +27,12 @@ class ChildrenTest : public testing::Test {
       if (!exits.empty()) return exits.front();
       std::this_thread::yield();
     }
+  }
+  // Neither gone nor a zombie that nobody has awaited.
+  static bool runs(pid_t pid) {
+    std::ifstream in("/proc/" + std::to_string(pid) + "/stat");
+    const std::string stat{std::istreambuf_iterator<char>(in), {}};
+    return !stat.empty() && stat.find(") Z") == std::string::npos;
   }
   std::string wait_for_log(const std::string& name) {
     for (;;) {
@@ -63,11 +69,11 @@ TEST_F(ChildrenTest, ExitCodeSignalAndMemoryAreReported) {
 }
 
 TEST_F(ChildrenTest, AChildReadsNothingAndHasAGroupOfItsOwn) {
-  shell("reader", "cat; echo $$; ps -o pgid= -p $$ 2>/dev/null || cut -d' ' -f5 /proc/$$/stat");
+  shell("reader", "cat; echo $$; cut -d' ' -f5 /proc/$$/stat");
   next_exit();
   const std::string text = read_text_file(log("reader"));
   const std::string pid = text.substr(0, text.find('\n'));
-  EXPECT_THAT(text.substr(pid.size()), HasSubstr(pid));
+  EXPECT_EQ(text, pid + "\n" + pid + "\n");
 }
 
 TEST_F(ChildrenTest, AProgramThatIsNotThereIsNamed) {
@@ -81,6 +87,15 @@ TEST_F(ChildrenTest, ALogThatCannotBeWrittenIsNamed) {
     children_.start("a", "/bin/sh", {"-c", "true"}, folder_ / "no_such_folder" / "a.log");
   });
   EXPECT_THAT(message, HasSubstr("no_such_folder/a.log"));
+}
+
+TEST_F(ChildrenTest, WhatAChildStartedIsReachedToo) {
+  shell("nested", "sleep 1000 & echo $!; wait");
+  const pid_t pid = std::stoi(wait_for_log("nested"));
+  ASSERT_EQ(::kill(pid, 0), 0);
+  children_.signal("nested", SIGKILL);
+  next_exit();
+  while (runs(pid)) std::this_thread::yield();
 }
 
 TEST_F(ChildrenTest, NoneOutlivesItsOwner) {
