@@ -233,5 +233,48 @@ void dot(const Dot& p) {
     for (std::size_t row = 0; row < p.rows; ++row) dot_single(p, row, column);
 }
 
+// Calls visit(c, channels) for every vector of channels from c on.
+template <class Visit>
+inline void for_each_vector(std::size_t channels, Visit visit) {
+  std::size_t c = 0;
+  for (; c + kLanes <= channels; c += kLanes) visit(c, kLanes);
+  if (c < channels) visit(c, channels - c);
+}
+
+inline Vector load_up_to(const float* p, std::size_t count) {
+  return count == kLanes ? load(p) : load_first(p, count);
+}
+inline void store_up_to(float* p, Vector v, std::size_t count) {
+  if (count == kLanes)
+    store(p, v);
+  else
+    store_first(p, v, count);
+}
+
+void pool(const Pool& p) {
+  for_each_vector(p.channels, [&](std::size_t c, std::size_t count) {
+    Vector largest = load_up_to(p.pixels[0] + c, count), winner = zero();
+    for (std::size_t i = 1; i < p.count; ++i) {
+      const Vector value = load_up_to(p.pixels[i] + c, count);
+      const Mask larger = not_at_most(value, largest);
+      largest = choose(larger, value, largest);
+      winner = choose(larger, all(static_cast<float>(i)), winner);
+    }
+    store_up_to(p.largest + c, largest, count);
+    store_up_to(p.winner + c, winner, count);
+  });
+}
+
+void unpool(const Unpool& p) {
+  for_each_vector(p.channels, [&](std::size_t c, std::size_t count) {
+    const Vector slopes = load_up_to(p.slopes + c, count), winner = load_up_to(p.winner + c, count);
+    for (std::size_t i = 0; i < p.count; ++i) {
+      const Vector value = choose(equal(winner, all(static_cast<float>(i))), slopes, zero());
+      const Vector before = p.add ? load_up_to(p.pixels[i] + c, count) : zero();
+      store_up_to(p.pixels[i] + c, before + value, count);
+    }
+  });
+}
+
 }  // namespace
 }  // namespace tributary::learn

@@ -21,7 +21,7 @@ std::unique_ptr<Layer> make_layer(const LayerSpec& spec, const Kernels& kernels)
     const Kernels& kernels;
     std::unique_ptr<Layer> operator()(const DenseSpec& s) const { return make_dense(s, activation, kernels); }
     std::unique_ptr<Layer> operator()(const ConvSpec& s) const { return make_conv(s, activation, kernels); }
-    std::unique_ptr<Layer> operator()(const PoolSpec& s) const { return make_max_pool(s, activation); }
+    std::unique_ptr<Layer> operator()(const PoolSpec& s) const { return make_max_pool(s, activation, kernels); }
     std::unique_ptr<Layer> operator()(const ToPictureSpec& s) const { return make_to_picture(s, activation); }
     std::unique_ptr<Layer> operator()(const ToRowSpec& s) const { return make_to_row(s, activation); }
   } const make{activation, kernels};

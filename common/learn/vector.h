@@ -30,8 +30,13 @@ inline Vector load_first(const float* p, std::size_t count) { return _mm512_mask
 inline void store_first(float* p, Vector v, std::size_t count) { _mm512_mask_storeu_ps(p, first(count), v); }
 inline Vector plus_product(Vector a, Vector b, Vector c) { return _mm512_fmadd_ps(a, b, c); }
 inline Vector minus_product(Vector a, Vector b, Vector c) { return _mm512_fnmadd_ps(a, b, c); }
+// not_at_most: a > b, or one is nan.
 // max() gives its second operand when one is nan.
 inline Vector relu(Vector v) { return _mm512_max_ps(zero(), v); }
+using Mask = __mmask16;
+inline Mask not_at_most(Vector a, Vector b) { return _mm512_cmp_ps_mask(a, b, _CMP_NLE_UQ); }
+inline Mask equal(Vector a, Vector b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
+inline Vector choose(Mask mask, Vector yes, Vector no) { return _mm512_mask_blend_ps(mask, no, yes); }
 inline bool is_zero(Vector v) { return _mm512_cmp_ps_mask(v, zero(), _CMP_NEQ_UQ) == 0; }
 // The sums of four vectors, written to or added to four neighbours.
 inline void sum_four(Vector a, Vector b, Vector c, Vector d, float* to, bool add) {
@@ -64,6 +69,10 @@ inline void store_first(float* p, Vector v, std::size_t count) { _mm256_maskstor
 inline Vector plus_product(Vector a, Vector b, Vector c) { return _mm256_fmadd_ps(a, b, c); }
 inline Vector minus_product(Vector a, Vector b, Vector c) { return _mm256_fnmadd_ps(a, b, c); }
 inline Vector relu(Vector v) { return _mm256_max_ps(zero(), v); }
+using Mask = __m256;
+inline Mask not_at_most(Vector a, Vector b) { return _mm256_cmp_ps(a, b, _CMP_NLE_UQ); }
+inline Mask equal(Vector a, Vector b) { return _mm256_cmp_ps(a, b, _CMP_EQ_OQ); }
+inline Vector choose(Mask mask, Vector yes, Vector no) { return _mm256_blendv_ps(no, yes, mask); }
 inline bool is_zero(Vector v) { return _mm256_movemask_ps(_mm256_cmp_ps(v, zero(), _CMP_NEQ_UQ)) == 0; }
 inline void sum_four(Vector a, Vector b, Vector c, Vector d, float* to, bool add) {
   const Vector abcd = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
@@ -96,6 +105,10 @@ inline void store_first(float* p, Vector v, std::size_t count) {
 inline Vector plus_product(Vector a, Vector b, Vector c) { return c + a * b; }
 inline Vector minus_product(Vector a, Vector b, Vector c) { return c - a * b; }
 inline Vector relu(Vector v) { return v < 0.0f ? zero() : v; }
+typedef int Mask __attribute__((vector_size(16)));
+inline Mask not_at_most(Vector a, Vector b) { return ~(a <= b); }
+inline Mask equal(Vector a, Vector b) { return a == b; }
+inline Vector choose(Mask mask, Vector yes, Vector no) { return mask ? yes : no; }
 inline bool is_zero(Vector v) { return v[0] == 0 && v[1] == 0 && v[2] == 0 && v[3] == 0; }
 inline void sum_four(Vector a, Vector b, Vector c, Vector d, float* to, bool add) {
   const Vector sums{(a[0] + a[1]) + (a[2] + a[3]), (b[0] + b[1]) + (b[2] + b[3]), (c[0] + c[1]) + (c[2] + c[3]),
