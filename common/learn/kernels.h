@@ -1,9 +1,9 @@
 // common/learn/kernels.h
 //
-// The products and windows that all layers of the planned executor are made of, and the instruction sets they exist for. Plain
-// functions over raw pointers without state: any thread. The order of the additions depends on the sizes and on the
-// instruction set alone, so the same inputs give the same bits. Private to the room; this header includes nothing that
-// could emit code, since sources compiled for newer processors include it.
+// The products and windows that all layers of the planned executor are made of, and the instruction sets they exist
+// for. Plain functions over raw pointers without state: any thread. The order of the additions depends on the sizes and
+// on the instruction set alone, so the same inputs give the same bits. Private to the room; this header includes
+// nothing that could emit code, since sources compiled for newer processors include it.
 #pragma once
 
 #include <cstddef>

@@ -77,6 +77,7 @@ inline void begin_sums(const Outer& p, const Place& place, Vector (&sums)[kRows]
 template <int kRows, int kVectors, bool kTail>
 inline void finish_sums(const Outer& p, const Place& place, Vector (&sums)[kRows][kVectors], Vector& unfinite) {
   float* c = p.c + static_cast<std::ptrdiff_t>(place.row) * p.c_row + place.column;
+  Vector doubt[4] = {zero(), zero(), zero(), zero()};  // side by side: one would wait for itself
 #pragma GCC unroll 16
   for (int i = 0; i < kRows; ++i) {
 #pragma GCC unroll 8
@@ -85,12 +86,14 @@ inline void finish_sums(const Outer& p, const Place& place, Vector (&sums)[kRows
       if (p.finish == Outer::Finish::Relu) value = relu(value);
       if (p.finish == Outer::Finish::Descend) {
         value = minus_product(all(p.rate), value, load_column<kVectors, kTail>(c, v, place.last));
-        unfinite = plus_product(value, zero(), unfinite);
+        Vector& mine = doubt[(i * kVectors + v) % 4];
+        mine = plus_product(value, zero(), mine);
       }
       store_column<kVectors, kTail>(c, v, place.last, value);
     }
     c += p.c_row;
   }
+  if (p.finish == Outer::Finish::Descend) unfinite = unfinite + ((doubt[0] + doubt[1]) + (doubt[2] + doubt[3]));
 }
 
 template <int kRows, int kVectors, bool kTail>
@@ -103,7 +106,8 @@ void outer_tile(const Outer& p, const Place& place, Vector& unfinite) {
   for (std::size_t s = 0; s < p.segments; ++s) {
     const float* a[kThrees];
     for (int t = 0; t < kThrees; ++t)
-      a[t] = p.a + static_cast<std::ptrdiff_t>(s) * p.a_segment + (static_cast<std::ptrdiff_t>(place.row) + 3 * t) * a_row;
+      a[t] =
+          p.a + static_cast<std::ptrdiff_t>(s) * p.a_segment + (static_cast<std::ptrdiff_t>(place.row) + 3 * t) * a_row;
     const float* b = p.b + static_cast<std::ptrdiff_t>(s) * p.b_segment + place.column;
     for (std::size_t k = 0; k < p.steps; ++k) {
       Vector columns[kVectors];
@@ -190,8 +194,7 @@ void dot_tile(const Dot& p, std::size_t row, std::size_t column) {
   std::size_t k = 0;
   for (; k + kLanes <= p.length; k += kLanes)
     add([&](const float* x) __attribute__((always_inline)) { return load(x + k); });
-  if (k < p.length)
-    add([&](const float* x) __attribute__((always_inline)) { return load_first(x + k, p.length - k); });
+  if (k < p.length) add([&](const float* x) __attribute__((always_inline)) { return load_first(x + k, p.length - k); });
 #pragma GCC unroll 8
   for (int i = 0; i < kRows; ++i)
     for (int f = 0; f < kFours; ++f)

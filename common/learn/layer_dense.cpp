@@ -19,8 +19,8 @@ constexpr std::size_t kBlock = 16;  // columns that are looked at together
 constexpr std::size_t kGap = 64;
 // Inner dimension of a product of rows, so that the block of every example stays in the first cache.
 constexpr std::size_t kInner = 832;
-// Weights that backward() works on at a time: half of a second-level cache of 1 MiB.
-constexpr std::size_t kStripFloats = std::size_t{1} << 17;
+// Weights that backward() works on at a time: 256 KiB, within every second-level cache.
+constexpr std::size_t kStripFloats = std::size_t{1} << 16;
 // Batches from which a transposed copy of the weights pays for itself, and its columns.
 constexpr std::size_t kTransposeFrom = 40, kPanel = 64;
 

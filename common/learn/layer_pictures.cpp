@@ -32,8 +32,7 @@ class MaxPool final : public Layer {
     for_each_window(in.place, [&](std::size_t y, std::size_t x) {
       pool.count = covered_.size();
       for (std::size_t e = 0; e < examples; ++e) {
-        for (std::size_t i = 0; i < covered_.size(); ++i)
-          pixels_[i] = in.values + e * in.place.size() + covered_[i];
+        for (std::size_t i = 0; i < covered_.size(); ++i) pixels_[i] = in.values + e * in.place.size() + covered_[i];
         pool.largest = out.storage.data() + e * out.place.size() + out.place.at(y, x);
         pool.winner = winners(e, y, x);
         kernels_.pool(pool);
