@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "common/learn/chain_window.h"
 
@@ -181,9 +182,15 @@ class Recogniser {
     spec.window = *window;
     spec.out = slide(*window, spec.in, spec.in.channels);
     as_picture();
-    push({spec, {}});
+    push({spec, take_relu()});
     set_dims(spec.out);
     return true;
+  }
+
+  // ReLU before a pool is ReLU after it, over fewer values; ties differ only where the slope is 0.
+  Activation take_relu() {
+    Activation& before = chain_.layers.back().activation;
+    return before.kind == Activation::Kind::Relu ? std::exchange(before, {}) : Activation{};
   }
 
   void set_dims(const Shape& shape) {

@@ -68,8 +68,8 @@ struct LayerSpec {
 };
 
 struct Chain {
-  std::size_t features = 0;  // values of one example
-  std::size_t outputs = 0;   // of one example
+  std::size_t features = 0;       // values of one example
+  std::size_t outputs = 0;        // of one example
   std::vector<LayerSpec> layers;  // at least one has parameters
   Head head = Head::Plain;        // after the layers
 };

@@ -1,9 +1,9 @@
 // common/learn/kernels.h
 //
-// The two products that all layers of the planned executor are made of, and the instruction sets they exist for. Plain
-// functions over raw pointers without state: any thread. The order of the additions depends on the sizes and on the
-// instruction set alone, so the same inputs give the same bits. Private to the room; this header includes nothing that
-// could emit code, since sources compiled for newer processors include it.
+// The products and windows that all layers of the planned executor are made of, and the instruction sets they exist
+// for. Plain functions over raw pointers without state: any thread. The order of the additions depends on the sizes and
+// on the instruction set alone, so the same inputs give the same bits. Private to the room; this header includes
+// nothing that could emit code, since sources compiled for newer processors include it.
 #pragma once
 
 #include <cstddef>
@@ -45,11 +45,30 @@ struct Dot {
   bool accumulate = false;
 };
 
+// A window over pixels of `channels` neighbouring floats. Winners are numbers of pixels, kept as floats.
+struct Pool {
+  const float* const* pixels = nullptr;  // of the input, `count` of them
+  std::size_t count = 0, channels = 0;
+  float* largest = nullptr;
+  float* winner = nullptr;
+};
+// Each slope goes to the winning pixel; the others get 0, or nothing when adding.
+struct Unpool {
+  float* const* pixels = nullptr;
+  std::size_t count = 0, channels = 0;
+  const float* slopes = nullptr;
+  const float* winner = nullptr;
+  bool add = false;
+};
+
 struct Kernels {
   const char* name;
   // False when Finish::Descend stored a value that is inf or nan; true otherwise.
   bool (*outer)(const Outer&);
   void (*dot)(const Dot&);
+  // The first of equals wins, and nan over everything.
+  void (*pool)(const Pool&);
+  void (*unpool)(const Unpool&);
 };
 
 // The fastest that this processor runs.

@@ -2,6 +2,6 @@
 
 namespace tributary::learn {
 
-const Kernels kAvx2Kernels{"AVX2", outer, dot};
+const Kernels kAvx2Kernels{"AVX2", outer, dot, pool, unpool};
 
 }  // namespace tributary::learn

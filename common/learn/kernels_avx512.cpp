@@ -2,6 +2,6 @@
 
 namespace tributary::learn {
 
-const Kernels kAvx512Kernels{"AVX-512", outer, dot};
+const Kernels kAvx512Kernels{"AVX-512", outer, dot, pool, unpool};
 
 }  // namespace tributary::learn

@@ -78,6 +78,7 @@ inline void begin_sums(const Outer& p, const Place& place, Vector (&sums)[kRows]
 template <int kRows, int kVectors, bool kTail>
 inline void finish_sums(const Outer& p, const Place& place, Vector (&sums)[kRows][kVectors], Vector& unfinite) {
   float* c = p.c + static_cast<std::ptrdiff_t>(place.row) * p.c_row + place.column;
+  Vector doubt[4] = {zero(), zero(), zero(), zero()};  // side by side: one would wait for itself
 #pragma GCC unroll 16
   for (int i = 0; i < kRows; ++i) {
 #pragma GCC unroll 8
@@ -86,12 +87,14 @@ inline void finish_sums(const Outer& p, const Place& place, Vector (&sums)[kRows
       if (p.finish == Outer::Finish::Relu) value = relu(value);
       if (p.finish == Outer::Finish::Descend) {
         value = minus_product(all(p.rate), value, load_column<kVectors, kTail>(c, v, place.last));
-        unfinite = plus_product(value, zero(), unfinite);
+        Vector& mine = doubt[(i * kVectors + v) % 4];
+        mine = plus_product(value, zero(), mine);
       }
       store_column<kVectors, kTail>(c, v, place.last, value);
     }
     c += p.c_row;
   }
+  if (p.finish == Outer::Finish::Descend) unfinite = unfinite + ((doubt[0] + doubt[1]) + (doubt[2] + doubt[3]));
 }
 
 template <int kRows, int kVectors, bool kTail>
@@ -104,7 +107,8 @@ void outer_tile(const Outer& p, const Place& place, Vector& unfinite) {
   for (std::size_t s = 0; s < p.segments; ++s) {
     const float* a[kThrees];
     for (int t = 0; t < kThrees; ++t)
-      a[t] = p.a + static_cast<std::ptrdiff_t>(s) * p.a_segment + (static_cast<std::ptrdiff_t>(place.row) + 3 * t) * a_row;
+      a[t] =
+          p.a + static_cast<std::ptrdiff_t>(s) * p.a_segment + (static_cast<std::ptrdiff_t>(place.row) + 3 * t) * a_row;
     const float* b = p.b + static_cast<std::ptrdiff_t>(s) * p.b_segment + place.column;
     for (std::size_t k = 0; k < p.steps; ++k) {
       Vector columns[kVectors];
@@ -191,8 +195,7 @@ void dot_tile(const Dot& p, std::size_t row, std::size_t column) {
   std::size_t k = 0;
   for (; k + kLanes <= p.length; k += kLanes)
     add([&](const float* x) __attribute__((always_inline)) { return load(x + k); });
-  if (k < p.length)
-    add([&](const float* x) __attribute__((always_inline)) { return load_first(x + k, p.length - k); });
+  if (k < p.length) add([&](const float* x) __attribute__((always_inline)) { return load_first(x + k, p.length - k); });
 #pragma GCC unroll 8
   for (int i = 0; i < kRows; ++i)
     for (int f = 0; f < kFours; ++f)
@@ -232,6 +235,49 @@ void dot(const Dot& p) {
       dot_tile_of<kDotRows>(cut.size(part), p, cut.begin(part), column);
   for (; column < p.columns; ++column)
     for (std::size_t row = 0; row < p.rows; ++row) dot_single(p, row, column);
+}
+
+// Calls visit(c, channels) for every vector of channels from c on.
+template <class Visit>
+inline void for_each_vector(std::size_t channels, Visit visit) {
+  std::size_t c = 0;
+  for (; c + kLanes <= channels; c += kLanes) visit(c, kLanes);
+  if (c < channels) visit(c, channels - c);
+}
+
+inline Vector load_up_to(const float* p, std::size_t count) {
+  return count == kLanes ? load(p) : load_first(p, count);
+}
+inline void store_up_to(float* p, Vector v, std::size_t count) {
+  if (count == kLanes)
+    store(p, v);
+  else
+    store_first(p, v, count);
+}
+
+void pool(const Pool& p) {
+  for_each_vector(p.channels, [&](std::size_t c, std::size_t count) {
+    Vector largest = load_up_to(p.pixels[0] + c, count), winner = zero();
+    for (std::size_t i = 1; i < p.count; ++i) {
+      const Vector value = load_up_to(p.pixels[i] + c, count);
+      const Mask larger = not_at_most(value, largest);
+      largest = choose(larger, value, largest);
+      winner = choose(larger, all(static_cast<float>(i)), winner);
+    }
+    store_up_to(p.largest + c, largest, count);
+    store_up_to(p.winner + c, winner, count);
+  });
+}
+
+void unpool(const Unpool& p) {
+  for_each_vector(p.channels, [&](std::size_t c, std::size_t count) {
+    const Vector slopes = load_up_to(p.slopes + c, count), winner = load_up_to(p.winner + c, count);
+    for (std::size_t i = 0; i < p.count; ++i) {
+      const Vector value = choose(equal(winner, all(static_cast<float>(i))), slopes, zero());
+      const Vector before = p.add ? load_up_to(p.pixels[i] + c, count) : zero();
+      store_up_to(p.pixels[i] + c, before + value, count);
+    }
+  });
 }
 
 }  // namespace

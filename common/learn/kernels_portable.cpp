@@ -2,6 +2,6 @@
 
 namespace tributary::learn {
 
-const Kernels kPortableKernels{"portable", outer, dot};
+const Kernels kPortableKernels{"portable", outer, dot, pool, unpool};
 
 }  // namespace tributary::learn

@@ -49,8 +49,7 @@ std::uint32_t count_signs(std::span<const float> scores, const Batch& batch) {
   std::uint32_t correct = 0;
   for (std::size_t i = 0; i < batch.examples; ++i) {
     bool all = true;
-    for (std::size_t j = i * width; j < (i + 1) * width; ++j)
-      all = all && (scores[j] > 0) == (batch.labels[j] > 0.5f);
+    for (std::size_t j = i * width; j < (i + 1) * width; ++j) all = all && (scores[j] > 0) == (batch.labels[j] > 0.5f);
     correct += all;
   }
   return correct;

@@ -72,7 +72,7 @@ class Layer {
 
 std::unique_ptr<Layer> make_dense(const DenseSpec& spec, const Activation& activation, const Kernels& kernels);
 std::unique_ptr<Layer> make_conv(const ConvSpec& spec, const Activation& activation, const Kernels& kernels);
-std::unique_ptr<Layer> make_max_pool(const PoolSpec& spec, const Activation& activation);
+std::unique_ptr<Layer> make_max_pool(const PoolSpec& spec, const Activation& activation, const Kernels& kernels);
 std::unique_ptr<Layer> make_to_picture(const ToPictureSpec& spec, const Activation& activation);
 std::unique_ptr<Layer> make_to_row(const ToRowSpec& spec, const Activation& activation);
 

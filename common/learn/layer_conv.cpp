@@ -28,8 +28,13 @@ class Conv final : public Layer {
   Picture output_slope_place(bool input_slopes) const override {
     const Window& w = spec_.window;
     if (!input_slopes) return plain(spec_.out);
-    return {spec_.out,  spec_.in.height + w.height - 1, spec_.in.width + w.width - 1, w.height - 1 - w.top,
-            w.width - 1 - w.left, w.stride_y, w.stride_x};
+    return {spec_.out,
+            spec_.in.height + w.height - 1,
+            spec_.in.width + w.width - 1,
+            w.height - 1 - w.top,
+            w.width - 1 - w.left,
+            w.stride_y,
+            w.stride_x};
   }
   bool has_parameters() const override { return true; }
   void forward(const float* parameters, const Value& in, Value& out, std::size_t examples) override;
@@ -46,9 +51,9 @@ class Conv final : public Layer {
   ConvSpec spec_;
   Activation activation_;
   const Kernels& kernels_;
-  std::size_t in_, out_;            // channels
-  Floats packed_, gradient_;        // [height, width, in, out]
-  Floats turned_;                   // [height, width, out, in], both axes of the window reversed
+  std::size_t in_, out_;      // channels
+  Floats packed_, gradient_;  // [height, width, in, out]
+  Floats turned_;             // [height, width, out, in], both axes of the window reversed
   Floats bias_gradient_;
 };
 
@@ -60,7 +65,8 @@ void Conv::pack(const float* weight) {
   const std::size_t area = spec_.window.height * spec_.window.width;
   for (std::size_t o = 0; o < out_; ++o)
     for (std::size_t i = 0; i < in_; ++i)
-      for (std::size_t k = 0; k < area; ++k) packed_.data()[(k * in_ + i) * out_ + o] = weight[(o * in_ + i) * area + k];
+      for (std::size_t k = 0; k < area; ++k)
+        packed_.data()[(k * in_ + i) * out_ + o] = weight[(o * in_ + i) * area + k];
 }
 
 void Conv::turn(const float* weight) {

@@ -19,6 +19,8 @@ constexpr std::size_t kBlock = 16;  // columns that are looked at together
 constexpr std::size_t kGap = 64;
 // Inner dimension of a product of rows, so that the block of every example stays in the first cache.
 constexpr std::size_t kInner = 832;
+// Weights that backward() works on at a time: 256 KiB, within every second-level cache.
+constexpr std::size_t kStripFloats = std::size_t{1} << 16;
 // Batches from which a transposed copy of the weights pays for itself, and its columns.
 constexpr std::size_t kTransposeFrom = 40, kPanel = 64;
 
@@ -60,8 +62,9 @@ class Dense final : public Layer {
   void transposed_products(const float* weight, const float* x, float* y, std::size_t examples);
   void straight_products(const float* weight, const float* x, float* y, std::size_t examples);
   void finish_rows(const float* parameters, float* y, std::size_t examples) const;
-  void input_slopes(const float* weight, const float* slopes, float* to, std::size_t examples) const;
-  void weight_gradient(Destination& to, const float* x, const float* slopes, std::size_t examples) const;
+  void input_slopes(const Run& run, const float* weight, const float* slopes, float* to, std::size_t examples) const;
+  void weight_gradient(const Run& run, Destination& to, const float* x, const float* slopes,
+                       std::size_t examples) const;
 
   DenseSpec spec_;
   Activation activation_;
@@ -160,9 +163,16 @@ void Dense::finish_rows(const float* parameters, float* y, std::size_t examples)
 
 void Dense::backward(const BackwardPass& pass, Value& in, const Value& out) {
   const float* slopes = out.slopes.data();
-  // Before the weights may take their step.
-  if (pass.input_slopes) input_slopes(pass.parameters + spec_.weight, slopes, in.slopes.data(), pass.examples);
-  weight_gradient(*pass.destination, in.values, slopes, pass.examples);
+  // In strips of the weights that stay in the cache between the two, the weights' own step last.
+  const std::size_t strip = std::max<std::size_t>(kStripFloats / spec_.outputs / kGap, 1) * kGap;
+  for (const Run& run : runs_) {
+    for (std::size_t done = 0; done < run.size; done += strip) {
+      const Run part{run.begin + done, std::min(strip, run.size - done)};
+      if (pass.input_slopes)
+        input_slopes(part, pass.parameters + spec_.weight, slopes, in.slopes.data(), pass.examples);
+      weight_gradient(part, *pass.destination, in.values, slopes, pass.examples);
+    }
+  }
   if (!spec_.bias) return;
   for (std::size_t o = 0; o < spec_.outputs; ++o) {
     float sum = 0;
@@ -171,54 +181,54 @@ void Dense::backward(const BackwardPass& pass, Value& in, const Value& out) {
   }
 }
 
-void Dense::input_slopes(const float* weight, const float* slopes, float* to, std::size_t examples) const {
+void Dense::input_slopes(const Run& run, const float* weight, const float* slopes, float* to,
+                         std::size_t examples) const {
   const auto inputs = static_cast<std::ptrdiff_t>(spec_.inputs), outputs = static_cast<std::ptrdiff_t>(spec_.outputs);
   if (spec_.outputs_first) {
     Outer p;
     p.a = slopes;
     p.a_row = outputs;
-    p.b = weight;
+    p.b = weight + run.begin;
     p.b_step = p.c_row = inputs;
-    p.c = to;
+    p.c = to + run.begin;
     p.rows = examples;
-    p.columns = spec_.inputs;
+    p.columns = run.size;
     p.steps = spec_.outputs;
     p.columns_outside = true;
     kernels_.outer(p);
   } else {
     Dot p;
     p.a = slopes;
-    p.b = weight;
+    p.b = weight + run.begin * spec_.outputs;
     p.a_row = p.b_row = outputs;
-    p.c = to;
+    p.c = to + run.begin;
     p.c_row = inputs;
     p.rows = examples;
-    p.columns = spec_.inputs;
+    p.columns = run.size;
     p.length = spec_.outputs;
     kernels_.dot(p);
   }
 }
 
-void Dense::weight_gradient(Destination& to, const float* x, const float* slopes, std::size_t examples) const {
+void Dense::weight_gradient(const Run& run, Destination& to, const float* x, const float* slopes,
+                            std::size_t examples) const {
   const std::size_t inputs = spec_.inputs, outputs = spec_.outputs;
+  const float* columns = x + run.begin;
+  float* weight = (to.gradient != nullptr ? to.gradient : to.parameters) + spec_.weight;
   Outer p;
   p.steps = examples;
   p.a_row = 1;
   p.finish = to.gradient != nullptr ? Outer::Finish::Store : Outer::Finish::Descend;
   p.rate = to.rate;
-  float* weight = (to.gradient != nullptr ? to.gradient : to.parameters) + spec_.weight;
-  for (const Run& run : runs_) {
-    const float* columns = x + run.begin;
-    p.a = spec_.outputs_first ? slopes : columns;
-    p.b = spec_.outputs_first ? columns : slopes;
-    p.a_step = static_cast<std::ptrdiff_t>(spec_.outputs_first ? outputs : inputs);
-    p.b_step = static_cast<std::ptrdiff_t>(spec_.outputs_first ? inputs : outputs);
-    p.c = weight + run.begin * (spec_.outputs_first ? 1 : outputs);
-    p.c_row = p.b_step;
-    p.rows = spec_.outputs_first ? outputs : run.size;
-    p.columns = spec_.outputs_first ? run.size : outputs;
-    to.finite = kernels_.outer(p) && to.finite;
-  }
+  p.a = spec_.outputs_first ? slopes : columns;
+  p.b = spec_.outputs_first ? columns : slopes;
+  p.a_step = static_cast<std::ptrdiff_t>(spec_.outputs_first ? outputs : inputs);
+  p.b_step = static_cast<std::ptrdiff_t>(spec_.outputs_first ? inputs : outputs);
+  p.c = weight + run.begin * (spec_.outputs_first ? 1 : outputs);
+  p.c_row = p.b_step;
+  p.rows = spec_.outputs_first ? outputs : run.size;
+  p.columns = spec_.outputs_first ? run.size : outputs;
+  to.finite = kernels_.outer(p) && to.finite;
 }
 
 }  // namespace

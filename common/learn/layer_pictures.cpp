@@ -1,7 +1,6 @@
 // Layers without parameters: max pooling, and the ways between rows and pictures.
 
 #include <algorithm>
-#include <cstdint>
 #include <vector>
 
 #include "common/learn/layer.h"
@@ -12,84 +11,92 @@ namespace {
 
 class MaxPool final : public Layer {
  public:
-  MaxPool(const PoolSpec& spec, const Activation& activation) : spec_(spec), activation_(activation) {}
+  MaxPool(const PoolSpec& spec, const Activation& activation, const Kernels& kernels)
+      : spec_(spec), activation_(activation), kernels_(kernels) {
+    const Window& w = spec.window;
+    tiles_ = w.stride_y == w.height && w.stride_x == w.width && spec.in.height == spec.out.height * w.height &&
+             spec.in.width == spec.out.width * w.width;
+    covered_.reserve(w.height * w.width);
+    pixels_.resize(w.height * w.width);
+    targets_.resize(w.height * w.width);
+  }
 
   Picture input_place() const override { return plain(spec_.in); }
   Picture output_slope_place(bool) const override { return plain(spec_.out); }
 
   void forward(const float*, const Value& in, Value& out, std::size_t examples) override {
-    if (winners_.size() < examples * spec_.out.size()) winners_.resize(examples * spec_.out.size());
-    for (std::size_t e = 0; e < examples; ++e)
-      for (std::size_t y = 0; y < spec_.out.height; ++y)
-        for (std::size_t x = 0; x < spec_.out.width; ++x)
-          take_largest(in.values + e * in.place.size(), in.place,
-                       out.storage.data() + e * out.place.size() + out.place.at(y, x), winners(e, y, x), y, x);
+    if (winners_.size() < examples * spec_.out.size()) winners_.reset(examples * spec_.out.size());
+    Pool pool;
+    pool.pixels = pixels_.data();
+    pool.channels = spec_.in.channels;
+    for_each_window(in.place, [&](std::size_t y, std::size_t x) {
+      pool.count = covered_.size();
+      for (std::size_t e = 0; e < examples; ++e) {
+        for (std::size_t i = 0; i < covered_.size(); ++i) pixels_[i] = in.values + e * in.place.size() + covered_[i];
+        pool.largest = out.storage.data() + e * out.place.size() + out.place.at(y, x);
+        pool.winner = winners(e, y, x);
+        kernels_.pool(pool);
+      }
+    });
     activate(activation_, out, examples);
   }
 
   void backward(const BackwardPass& pass, Value& in, const Value& out) override {
     if (!pass.input_slopes) return;
-    std::fill_n(in.slopes.data(), pass.examples * in.slope_place.size(), 0.0f);
-    for (std::size_t e = 0; e < pass.examples; ++e)
-      for (std::size_t y = 0; y < spec_.out.height; ++y)
-        for (std::size_t x = 0; x < spec_.out.width; ++x)
-          spread(in.slopes.data() + e * in.slope_place.size(), in.slope_place,
-                 out.slopes.data() + e * out.slope_place.size() + out.slope_place.at(y, x), winners(e, y, x), y, x);
+    if (!tiles_) std::fill_n(in.slopes.data(), pass.examples * in.slope_place.size(), 0.0f);
+    Unpool unpool;
+    unpool.pixels = targets_.data();
+    unpool.channels = spec_.in.channels;
+    unpool.add = !tiles_;
+    for_each_window(in.slope_place, [&](std::size_t y, std::size_t x) {
+      unpool.count = covered_.size();
+      for (std::size_t e = 0; e < pass.examples; ++e) {
+        for (std::size_t i = 0; i < covered_.size(); ++i)
+          targets_[i] = in.slopes.data() + e * in.slope_place.size() + covered_[i];
+        unpool.slopes = out.slopes.data() + e * out.slope_place.size() + out.slope_place.at(y, x);
+        unpool.winner = winners(e, y, x);
+        kernels_.unpool(unpool);
+      }
+    });
   }
 
  private:
-  std::int32_t* winners(std::size_t e, std::size_t y, std::size_t x) {
+  float* winners(std::size_t e, std::size_t y, std::size_t x) {
     return winners_.data() + ((e * spec_.out.height + y) * spec_.out.width + x) * spec_.out.channels;
   }
 
-  // Calls visit(number of the place in the window, y, x) for what the window at (y, x) covers of the picture.
+  // Calls visit(y, x) for every position of the window, with the places of the pixels it covers in covered_.
   template <class Visit>
-  void for_each_covered(std::size_t y, std::size_t x, Visit visit) const {
-    const Window& w = spec_.window;
-    std::int32_t number = 0;
-    for (std::size_t i = 0; i < w.height; ++i) {
-      for (std::size_t j = 0; j < w.width; ++j, ++number) {
-        const std::size_t row = y * w.stride_y + i, column = x * w.stride_x + j;  // in the padded picture
-        if (row < w.top || column < w.left || row - w.top >= spec_.in.height || column - w.left >= spec_.in.width)
-          continue;
-        visit(number, row - w.top, column - w.left);
+  void for_each_window(const Picture& place, Visit visit) {
+    for (std::size_t y = 0; y < spec_.out.height; ++y) {
+      for (std::size_t x = 0; x < spec_.out.width; ++x) {
+        cover(place, y, x);
+        visit(y, x);
       }
     }
   }
 
-  // The first of equals wins, and nan over everything, as in the eager executor.
-  void take_largest(const float* in, const Picture& place, float* __restrict largest, std::int32_t* __restrict winner,
-                    std::size_t y, std::size_t x) const {
-    const std::size_t channels = spec_.in.channels;
-    bool is_first = true;
-    for_each_covered(y, x, [&](std::int32_t number, std::size_t row, std::size_t column) {
-      const float* __restrict pixel = in + place.at(row, column);
-      if (is_first) {
-        std::copy_n(pixel, channels, largest);
-        std::fill_n(winner, channels, number);
-      } else {
-        for (std::size_t c = 0; c < channels; ++c) {
-          const bool larger = !(pixel[c] <= largest[c]);
-          winner[c] = larger ? number : winner[c];
-          largest[c] = larger ? pixel[c] : largest[c];
-        }
+  void cover(const Picture& place, std::size_t y, std::size_t x) {
+    const Window& w = spec_.window;
+    covered_.clear();
+    for (std::size_t i = 0; i < w.height; ++i) {
+      for (std::size_t j = 0; j < w.width; ++j) {
+        const std::size_t row = y * w.stride_y + i, column = x * w.stride_x + j;  // in the padded picture
+        if (row < w.top || column < w.left || row - w.top >= spec_.in.height || column - w.left >= spec_.in.width)
+          continue;
+        covered_.push_back(place.at(row - w.top, column - w.left));
       }
-      is_first = false;
-    });
-  }
-
-  void spread(float* in, const Picture& place, const float* __restrict slopes, const std::int32_t* __restrict winner,
-              std::size_t y, std::size_t x) const {
-    const std::size_t channels = spec_.in.channels;
-    for_each_covered(y, x, [&](std::int32_t number, std::size_t row, std::size_t column) {
-      float* __restrict pixel = in + place.at(row, column);
-      for (std::size_t c = 0; c < channels; ++c) pixel[c] += winner[c] == number ? slopes[c] : 0.0f;
-    });
+    }
   }
 
   PoolSpec spec_;
   Activation activation_;
-  std::vector<std::int32_t> winners_;
+  const Kernels& kernels_;
+  bool tiles_ = false;  // every pixel is in exactly one window
+  std::vector<std::size_t> covered_;
+  std::vector<const float*> pixels_;
+  std::vector<float*> targets_;
+  Floats winners_;  // numbers of covered pixels
 };
 
 // Copies between a row in the order (channel, y, x) and the pixels of a picture.
@@ -164,8 +171,8 @@ class ToRow final : public Layer {
 
 }  // namespace
 
-std::unique_ptr<Layer> make_max_pool(const PoolSpec& spec, const Activation& activation) {
-  return std::make_unique<MaxPool>(spec, activation);
+std::unique_ptr<Layer> make_max_pool(const PoolSpec& spec, const Activation& activation, const Kernels& kernels) {
+  return std::make_unique<MaxPool>(spec, activation, kernels);
 }
 std::unique_ptr<Layer> make_to_picture(const ToPictureSpec& spec, const Activation& activation) {
   return std::make_unique<ToPicture>(spec, activation);

@@ -1,18 +1,10 @@
 #include "common/learn/losses.h"
 
-#include <array>
-#include <vector>
-
-#include "common/base/text.h"
 #include "common/learn/labels.h"
 
 namespace tributary::learn {
 
 namespace {
-
-constexpr std::array<std::pair<Loss, std::string_view>, 3> kNames{{{Loss::CrossEntropy, "cross_entropy"},
-                                                                   {Loss::BinaryCrossEntropy, "binary_cross_entropy"},
-                                                                   {Loss::MeanSquaredError, "mean_squared_error"}}};
 
 // Class indices of the batch, each below `classes`.
 at::Tensor class_labels(const Batch& batch, std::int64_t classes) {
@@ -56,24 +48,6 @@ LossValue mean_squared_error(const at::Tensor& scores, const Batch& batch) {
 }
 
 }  // namespace
-
-Loss loss_from(std::string_view name) {
-  std::vector<std::string> known;
-  for (const auto& [loss, text] : kNames) {
-    if (text == name) return loss;
-    known.emplace_back(text);
-  }
-  const auto meant = nearest(name, known);
-  fail(Error::Kind::Malformed, "unknown loss '" + std::string(name) + "'" +
-                                   (meant ? "; did you mean '" + *meant + "'?"
-                                          : "; known: cross_entropy, binary_cross_entropy, mean_squared_error"));
-}
-
-std::string_view name_of(Loss loss) {
-  for (const auto& [known, text] : kNames)
-    if (known == loss) return text;
-  fail(Error::Kind::Internal, "unknown loss");
-}
 
 LossValue loss_of(Loss loss, const at::Tensor& scores, const Batch& batch) {
   if (scores.dim() < 1 || scores.size(0) != static_cast<std::int64_t>(batch.examples))

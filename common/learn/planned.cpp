@@ -21,7 +21,7 @@ std::unique_ptr<Layer> make_layer(const LayerSpec& spec, const Kernels& kernels)
     const Kernels& kernels;
     std::unique_ptr<Layer> operator()(const DenseSpec& s) const { return make_dense(s, activation, kernels); }
     std::unique_ptr<Layer> operator()(const ConvSpec& s) const { return make_conv(s, activation, kernels); }
-    std::unique_ptr<Layer> operator()(const PoolSpec& s) const { return make_max_pool(s, activation); }
+    std::unique_ptr<Layer> operator()(const PoolSpec& s) const { return make_max_pool(s, activation, kernels); }
     std::unique_ptr<Layer> operator()(const ToPictureSpec& s) const { return make_to_picture(s, activation); }
     std::unique_ptr<Layer> operator()(const ToRowSpec& s) const { return make_to_row(s, activation); }
   } const make{activation, kernels};
@@ -118,8 +118,7 @@ void Planned::reserve(std::size_t examples, bool slopes) {
   }
   if (slopes && examples > slope_capacity_) {
     slope_capacity_ = 0;
-    for (std::size_t i = 1; i < values_.size(); ++i)
-      values_[i].slopes.reset(examples * values_[i].slope_place.size());
+    for (std::size_t i = 1; i < values_.size(); ++i) values_[i].slopes.reset(examples * values_[i].slope_place.size());
     slope_capacity_ = examples;
   }
 }
@@ -189,8 +188,7 @@ BatchResult Planned::gradient(model::ParameterSet& parameters, const Batch& batc
   reserve(batch.examples, true);
   const float* values = parameters.values().data();
   const auto rows = forward(values, batch.features.data(), batch.examples, false);
-  const BatchResult result =
-      score(loss, head_, rows, batch, {values_.back().slopes.data(), batch.examples * outputs_});
+  const BatchResult result = score(loss, head_, rows, batch, {values_.back().slopes.data(), batch.examples * outputs_});
   Destination destination{nullptr, gradient.data()};
   backward(values, destination, batch.examples);
   for (const auto* spec : unused_) std::fill_n(gradient.data() + spec->offset, spec->size, 0.0f);
@@ -203,8 +201,7 @@ std::optional<Network::Step> Planned::sgd_step(model::ParameterSet& parameters, 
   reserve(batch.examples, true);
   float* values = parameters.values().data();
   const auto rows = forward(values, batch.features.data(), batch.examples, true);
-  const BatchResult result =
-      score(loss, head_, rows, batch, {values_.back().slopes.data(), batch.examples * outputs_});
+  const BatchResult result = score(loss, head_, rows, batch, {values_.back().slopes.data(), batch.examples * outputs_});
   if (!std::isfinite(result.loss)) return Step{result, false};
   Destination destination{values, nullptr, rate};
   backward(values, destination, batch.examples);

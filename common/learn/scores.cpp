@@ -19,6 +19,19 @@ float log_sum(const float* row, std::size_t width) {
   return largest + std::log(sum);
 }
 
+// Not by log_sum(), whose rounding would show where a probability is close to 1.
+void softmax(float* row, std::size_t width) {
+  const float largest = *std::max_element(row, row + width);
+  float sum = 0;
+  for (std::size_t i = 0; i < width; ++i) sum += row[i] = std::exp(row[i] - largest);
+  for (std::size_t i = 0; i < width; ++i) row[i] /= sum;
+}
+
+void log_softmax(float* row, std::size_t width) {
+  const float log_of_sum = log_sum(row, width);
+  for (std::size_t i = 0; i < width; ++i) row[i] -= log_of_sum;
+}
+
 float sigmoid(float x) {
   return 1.0f / (1.0f + std::exp(-x));
 }
@@ -91,12 +104,9 @@ BatchResult mean_squared_error(Head head, std::span<const float> scores, const B
 
 void apply(Head head, std::span<float> rows, std::size_t width) {
   if (head == Head::Sigmoid) std::transform(rows.begin(), rows.end(), rows.begin(), sigmoid);
-  if (head != Head::Softmax && head != Head::LogSoftmax) return;
   for (std::size_t begin = 0; begin < rows.size(); begin += width) {
-    float* row = rows.data() + begin;
-    const float log_of_sum = log_sum(row, width);
-    for (std::size_t i = 0; i < width; ++i)
-      row[i] = head == Head::Softmax ? std::exp(row[i] - log_of_sum) : row[i] - log_of_sum;
+    if (head == Head::Softmax) softmax(rows.data() + begin, width);
+    if (head == Head::LogSoftmax) log_softmax(rows.data() + begin, width);
   }
 }
 

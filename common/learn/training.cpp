@@ -79,7 +79,10 @@ SgdRule rule_of(const TrainingPlan& plan, std::uint64_t round) {
 class Stepper {
  public:
   Stepper(Network& network, model::ParameterSet& parameters, Loss loss, const SgdRule& rule)
-      : network_(network), parameters_(parameters), loss_(loss), rate_(static_cast<float>(rule.learning_rate)),
+      : network_(network),
+        parameters_(parameters),
+        loss_(loss),
+        rate_(static_cast<float>(rule.learning_rate)),
         sgd_(parameters, rule) {
     const auto values = parameters.values();
     fused_ = rule.momentum == 0 && rule.weight_decay == 0 && rule.proximal_mu == 0 && rule.clip_norm == 0 &&
