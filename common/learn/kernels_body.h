@@ -141,7 +141,7 @@ void outer_tile_of(std::size_t rows, const Outer& p, const Place& place, Vector&
 }
 
 // The tile of `rows` rows at `row` and of the columns from `column` on; returns where the next one begins.
-std::size_t outer_step(const Outer& p, std::size_t rows, std::size_t row, std::size_t column, Vector& unfinite) {
+inline std::size_t outer_step(const Outer& p, std::size_t rows, std::size_t row, std::size_t column, Vector& unfinite) {
   const std::size_t left = p.columns - column;
   const auto place = [&](std::size_t vectors) {
     return Place{row, column, left < vectors * kLanes ? left - (vectors - 1) * kLanes : kLanes};
@@ -158,7 +158,7 @@ std::size_t outer_step(const Outer& p, std::size_t rows, std::size_t row, std::s
   return column + kLanes;
 }
 
-bool outer(const Outer& p) {
+inline bool outer(const Outer& p) {
   Vector unfinite = zero();
   const Cut cut(p.rows, kTallRows);
   if (p.columns_outside) {
@@ -212,7 +212,7 @@ void dot_tile_of(std::size_t rows, const Dot& p, std::size_t row, std::size_t co
 }
 
 // One column for one row; the way for what is left beside the tiles.
-void dot_single(const Dot& p, std::size_t row, std::size_t column) {
+inline void dot_single(const Dot& p, std::size_t row, std::size_t column) {
   const float* a = p.a + static_cast<std::ptrdiff_t>(row) * p.a_row;
   const float* b = p.b + static_cast<std::ptrdiff_t>(column) * p.b_row;
   Vector sum = zero();
@@ -225,7 +225,7 @@ void dot_single(const Dot& p, std::size_t row, std::size_t column) {
   c = p.accumulate ? c + four[0] : four[0];
 }
 
-void dot(const Dot& p) {
+inline void dot(const Dot& p) {
   const Cut cut(p.rows, kDotRows);
   std::size_t column = 0;
   if (p.rows == 1)
@@ -255,7 +255,7 @@ inline void store_up_to(float* p, Vector v, std::size_t count) {
     store_first(p, v, count);
 }
 
-void pool(const Pool& p) {
+inline void pool(const Pool& p) {
   for_each_vector(p.channels, [&](std::size_t c, std::size_t count) {
     Vector largest = load_up_to(p.pixels[0] + c, count), winner = zero();
     for (std::size_t i = 1; i < p.count; ++i) {
@@ -269,7 +269,7 @@ void pool(const Pool& p) {
   });
 }
 
-void unpool(const Unpool& p) {
+inline void unpool(const Unpool& p) {
   for_each_vector(p.channels, [&](std::size_t c, std::size_t count) {
     const Vector slopes = load_up_to(p.slopes + c, count), winner = load_up_to(p.winner + c, count);
     for (std::size_t i = 0; i < p.count; ++i) {

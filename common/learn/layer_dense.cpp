@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
 #include "common/learn/layer.h"
@@ -42,6 +43,31 @@ void find_runs(const float* rows, std::size_t count, std::size_t columns, std::v
     else
       runs.push_back({begin, size});
   }
+}
+
+using Four = float __attribute__((vector_size(16)));
+
+// Four rows of four values, `from` apart, become their columns, kPanel apart.
+void transpose_four(const float* rows, std::size_t from, float* panel) {
+  Four r[4];
+  for (std::size_t i = 0; i < 4; ++i) std::memcpy(&r[i], rows + i * from, sizeof r[i]);
+  const Four low01 = __builtin_shufflevector(r[0], r[1], 0, 4, 1, 5),
+             high01 = __builtin_shufflevector(r[0], r[1], 2, 6, 3, 7);
+  const Four low23 = __builtin_shufflevector(r[2], r[3], 0, 4, 1, 5),
+             high23 = __builtin_shufflevector(r[2], r[3], 2, 6, 3, 7);
+  const Four columns[4] = {
+      __builtin_shufflevector(low01, low23, 0, 1, 4, 5), __builtin_shufflevector(low01, low23, 2, 3, 6, 7),
+      __builtin_shufflevector(high01, high23, 0, 1, 4, 5), __builtin_shufflevector(high01, high23, 2, 3, 6, 7)};
+  for (std::size_t i = 0; i < 4; ++i) std::memcpy(panel + i * kPanel, &columns[i], sizeof columns[i]);
+}
+
+// `count` rows of `size` values become the columns of rows of kPanel.
+void transpose(const float* rows, std::size_t count, std::size_t size, float* panel) {
+  const std::size_t whole = count / 4 * 4, whole_size = size / 4 * 4;
+  for (std::size_t i = 0; i < whole_size; i += 4)
+    for (std::size_t r = 0; r < whole; r += 4) transpose_four(rows + r * size + i, size, panel + i * kPanel + r);
+  for (std::size_t i = 0; i < size; ++i)
+    for (std::size_t r = i < whole_size ? whole : 0; r < count; ++r) panel[i * kPanel + r] = rows[r * size + i];
 }
 
 class Dense final : public Layer {
@@ -123,10 +149,7 @@ void Dense::transposed_products(const float* weight, const float* x, float* y, s
   p.steps = inputs;
   for (std::size_t begin = 0; begin < outputs; begin += kPanel) {
     p.columns = std::min(kPanel, outputs - begin);
-    for (std::size_t block = 0; block < inputs; block += kBlock)
-      for (std::size_t o = 0; o < p.columns; ++o)
-        for (std::size_t i = block; i < std::min(block + kBlock, inputs); ++i)
-          transposed_.data()[i * kPanel + o] = weight[(begin + o) * inputs + i];
+    transpose(weight + begin * inputs, p.columns, inputs, transposed_.data());
     p.c = y + begin;
     kernels_.outer(p);
   }
