@@ -157,7 +157,9 @@ int run(const options::Arguments& arguments, const options::Keys& keys, Settings
                     scratch,
                     {},
                     true};
+  bool listened = false;
   parts.listening = [&](const std::string& address) {
+    listened = true;
     write_atomically(files, out / "coordinator.address", as_bytes(address + "\n"));
     view.note(federation.name + " listens on " + address);
     view.waiting_for(awaited);
@@ -166,6 +168,12 @@ int run(const options::Arguments& arguments, const options::Keys& keys, Settings
   try {
     end = run_daemon(parts);
   } catch (const Error& e) {
+    std::error_code ignored;
+    std::filesystem::remove(scratch, ignored);
+    if (!listened) {
+      run_folder.discard();
+      throw;
+    }
     run_folder.write_report(report_of(keys, settings, graph, chronicle, std::string("failed: ") + e.what()));
     throw;
   }

@@ -22,6 +22,12 @@ RunFolder RunFolder::create(Files& files, const Path& folder) {
   return {files, folder};
 }
 
+void RunFolder::discard() {
+  files_->remove(path_ / kRecords);
+  std::error_code ignored;  // a folder that holds something else stays
+  std::filesystem::remove(path_, ignored);
+}
+
 void RunFolder::append(const RoundRecord& record) {
   const std::string line = to_json(record) + "\n";
   const auto file = files_->open(path_ / kRecords);

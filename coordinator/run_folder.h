@@ -20,6 +20,8 @@ class RunFolder {
 
   const Path& path() const { return path_; }
   // On error nothing of the record is there after the next append().
+  // Takes back what create() made, for a run that could not begin.
+  void discard();
   void append(const RoundRecord& record);
   // Replaces global.onnx (`graph` with the values of `global`) and edge.onnx (common/edge/edge_graph.h). A reader sees
   // old or new, never half of a file. Throws what edge::edge_graph throws, before anything is written.

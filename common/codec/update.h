@@ -36,7 +36,7 @@ class UpdateEncoding {
   enum class Kind : std::uint8_t { Float32, Int8, Int4, Rotated, Topk, Ternary };
 
   UpdateEncoding() = default;  // int8
-  // Throws Malformed with the nearest known name, or naming what the parameter may be.
+  // Throws Malformed: "must be ...", with the nearest known name or what the parameter may be.
   static UpdateEncoding parse(std::string_view text);
   // As parse() takes it.
   std::string text() const;

@@ -25,9 +25,9 @@ constexpr std::array<Family, 6> kFamilies = {{
     {"int8", Kind::Int8, ""},
     {"float32", Kind::Float32, ""},
     {"int4", Kind::Int4, ""},
-    {"rotated", Kind::Rotated, "bits, 1 to 4, as in rotated:2"},
-    {"topk", Kind::Topk, "the share of weights to keep, above 0 and at most 0.5, as in topk:0.01"},
-    {"ternary", Kind::Ternary, "the share of weights to keep, above 0 and at most 0.5, as in ternary:0.01"},
+    {"rotated", Kind::Rotated, "its bits, 1 to 4, as in rotated:2"},
+    {"topk", Kind::Topk, "the share of weights that it keeps, above 0 and at most 0.5, as in topk:0.01"},
+    {"ternary", Kind::Ternary, "the share of weights that it keeps, above 0 and at most 0.5, as in ternary:0.01"},
 }};
 
 const Family& family_of(Kind kind) {
@@ -52,21 +52,20 @@ std::string shortest(double value) {
   return {text.data(), end};
 }
 
-const Family& find_family(std::string_view name, std::string_view text) {
+const Family& find_family(std::string_view name) {
   for (const Family& family : kFamilies) {
     if (family.name == name) return family;
   }
   const auto meant = nearest(name, supported_update_encodings());
-  fail(Error::Kind::Malformed,
-       "update encoding '" + std::string(text) + "' is unknown" +
-           (meant ? "; did you mean '" + *meant + "'?" : "; known: int8, float32, int4, rotated:B, topk:P, ternary:P"));
+  fail(Error::Kind::Malformed, "must be one of float32, int8, int4, rotated:B, topk:P, ternary:P" +
+                                   (meant ? " (is \"" + *meant + "\" meant?)" : ""));
 }
 
 }  // namespace
 
 UpdateEncoding UpdateEncoding::parse(std::string_view text) {
   const auto colon = text.find(':');
-  const Family& family = find_family(text.substr(0, colon), text);
+  const Family& family = find_family(text.substr(0, colon));
   const std::string_view parameter = colon == std::string_view::npos ? "" : text.substr(colon + 1);
   UpdateEncoding encoding;
   encoding.kind_ = family.kind;
@@ -83,10 +82,10 @@ UpdateEncoding UpdateEncoding::parse(std::string_view text) {
     if (good) encoding.keep_ = *share;
   }
   if (!good) {
-    fail(Error::Kind::Malformed,
-         "update encoding '" + std::string(text) + "': " +
-             (family.parameter.empty() ? std::string(family.name) + " takes no parameter"
-                                       : std::string(family.name) + " needs " + std::string(family.parameter)));
+    const std::string name(family.name);
+    fail(Error::Kind::Malformed, family.parameter.empty()
+                                     ? "must be " + name + " alone, without a parameter"
+                                     : "must be " + name + " with " + std::string(family.parameter));
   }
   return encoding;
 }

@@ -19,44 +19,47 @@ constexpr const char* kCsv = "csv";
   fail(Error::Kind::Malformed, what);
 }
 
-[[noreturn]] void fail_choice(const char* key, std::string_view value, const std::array<std::string, 2>& known) {
+std::string key_of(const DataSource& source, const char* key) { return source.prefix + "." + key; }
+
+[[noreturn]] void fail_choice(const std::string& key, std::string_view value, const std::array<std::string, 2>& known) {
   const auto near = nearest(value, known);
-  malformed(std::string(key) + ": unknown value " + shown(value) + ": " +
+  malformed(key + ": unknown value " + shown(value) + ": " +
             (near ? "is " + shown(*near) + " meant?" : shown(known[0]) + " and " + shown(known[1]) + " are known"));
 }
 
-void need(const Path& path, const char* key, const char* what) {
-  if (path.empty()) malformed(std::string(key) + " is not set: name the file that holds the " + what);
+void need(const Path& path, const std::string& key, const char* what) {
+  if (path.empty()) malformed(key + " is not set: name the file that holds the " + what);
 }
 
 // `set`: whether a key is given that only the other format knows.
-void refuse(bool set, const char* key, const char* format, const char* other) {
+void refuse(bool set, const DataSource& source, const char* key, const char* other) {
   if (!set) return;
-  malformed(std::string(key) + " is set, which belongs to data.format = " + other + ", but data.format is " + format +
-            ": remove one");
+  const std::string format = key_of(source, "format");
+  malformed(key_of(source, key) + " is set, which belongs to " + format + " = " + other + ", but " + format + " is " +
+            source.format + ": remove one");
 }
 
 void check_idx(const DataSource& source) {
-  refuse(!source.file.empty(), "data.file", kIdx, kCsv);
-  refuse(!source.csv.label.empty(), "data.label", kIdx, kCsv);
-  refuse(source.csv.standardize, "data.standardize", kIdx, kCsv);
-  refuse(!source.csv.shape.empty(), "data.shape", kIdx, kCsv);
-  refuse(!source.csv.class_names.empty(), "data.class_names", kIdx, kCsv);
-  refuse(source.csv.label_kind == LabelKind::Real, "data.label_kind = real", kIdx, kCsv);
-  need(source.images, "data.images", "images");
-  need(source.labels, "data.labels", "labels");
+  refuse(!source.file.empty(), source, "file", kCsv);
+  refuse(!source.csv.label.empty(), source, "label", kCsv);
+  refuse(source.csv.standardize, source, "standardize", kCsv);
+  refuse(!source.csv.shape.empty(), source, "shape", kCsv);
+  refuse(!source.csv.class_names.empty(), source, "class_names", kCsv);
+  refuse(source.csv.label_kind == LabelKind::Real, source, "label_kind = real", kCsv);
+  need(source.images, key_of(source, "images"), "images");
+  need(source.labels, key_of(source, "labels"), "labels");
 }
 
 void check_csv(const DataSource& source) {
-  refuse(!source.images.empty(), "data.images", kCsv, kIdx);
-  refuse(!source.labels.empty(), "data.labels", kCsv, kIdx);
-  need(source.file, "data.file", "rows");
+  refuse(!source.images.empty(), source, "images", kIdx);
+  refuse(!source.labels.empty(), source, "labels", kIdx);
+  need(source.file, key_of(source, "file"), "rows");
 }
 
 void check(const DataSource& source) {
   if (source.format == kIdx) return check_idx(source);
   if (source.format == kCsv) return check_csv(source);
-  fail_choice("data.format", source.format, {kIdx, kCsv});
+  fail_choice(key_of(source, "format"), source.format, {kIdx, kCsv});
 }
 
 Path unpack_file(const Path& path, const Path& directory, const DataLimits& limits) {

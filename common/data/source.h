@@ -12,6 +12,7 @@
 namespace tributary::data {
 
 struct DataSource {
+  std::string prefix = "data";  // of the keys, for messages: "data" or "evaluation"
   std::string format = "idx";  // data.format: "idx" or "csv"
   Path images;                 // data.images, idx only
   Path labels;                 // data.labels, idx only

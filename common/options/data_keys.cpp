@@ -58,6 +58,7 @@ void replace_name(Path& path, std::string_view name) {
 
 void bind_data(Keys& keys, data::DataSource& source, std::string_view prefix, std::string_view what) {
   const std::string head = std::string(prefix) + ".";
+  source.prefix = prefix;
   bind_files(keys, source, head, std::string(what));
   bind_csv(keys, source.csv, head);
   keys.count(head + "classes", source.classes, {0, kMaxClasses}, "number of classes; 0 = as found");

@@ -59,7 +59,7 @@ const std::vector<Misdeed>& misdeeds() {
        }},
       {"AnAbsurdSize", "too large", false,
        announcing([](wire::Update& u) { u.blob_bytes = std::numeric_limits<std::uint64_t>::max(); })},
-      {"OneByteTooMany", "too large", false,
+      {"OneByteTooMany", "malformed", false,
        [](ScriptedParticipant& mallory, ScriptedUpdate u) {
          Bytes longer = u.blob;
          longer.push_back(std::byte{0});

@@ -86,8 +86,8 @@ INSTANTIATE_TEST_SUITE_P(
         Complaint{"edge.sparsity=1", "--set: edge.sparsity = \"1\": must be a number from 0 to 0.999999"},
         Complaint{"edge.per_layer=maybe", "--set: edge.per_layer = \"maybe\": must be yes or no"},
         Complaint{"update.encoding=int9",
-                  "--set: update.encoding = \"int9\": "
-                  "update.encoding 'int9' is unknown; did you mean 'int8'?"},
+                  "--set: update.encoding = \"int9\": must be one of float32, int8, int4, rotated:B, topk:P, ternary:P "
+                  "(is \"int8\" meant?)"},
         Complaint{"update.max_norm=-3", "--set: update.max_norm = \"-3\": must be a number from 0 to 1e+30"},
         Complaint{"server.learning_rate=0", "--set: server.learning_rate = \"0\": must be a number from 1e-06 to 1000"},
         Complaint{"server.momentum=1", "--set: server.momentum = \"1\": must be a number from 0 to 0.999999"},

@@ -321,7 +321,7 @@ TEST_F(AgentTest, AnOfferWhoseDeadlineHasPassedIsDeclined) {
 
 TEST_F(AgentTest, AnUnknownEncodingFallsBackToInt8) {
   const Publication published("linear:4-2");
-  coordinator(rounds_of(published, {published.offer(1, "ternary:9")}));
+  coordinator(rounds_of(published, {published.offer(1, "wavelet:9")}));
   EXPECT_EQ(run_alice().rounds, 1u);
   EXPECT_EQ(uploads.at(0).update.encoding, "int8");
 }

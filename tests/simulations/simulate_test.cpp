@@ -184,6 +184,9 @@ TEST_F(SimulateTest, RoundsCloseAtTheQuorumWhenParticipantsAreKilled) {
 }
 
 TEST_F(SimulateTest, AModelThatDoesNotFitTheExamplesIsDeclinedWithTheReason) {
+  std::string without = read_text_file(scenario_);
+  without.erase(without.find("[evaluation]"), without.find("[round]") - without.find("[evaluation]"));
+  write_text_file(scenario_, without);
   simulate({"--set", "model=linear:3-3", "--set", "rounds=1"});
   EXPECT_EQ(exit_code(), 0) << said();
   EXPECT_THAT(said(), HasSubstr("declined: input 'x' of model 'linear:3-3' does not take examples of 2 val"));

@@ -44,7 +44,8 @@ class Federation : public ::testing::Test {
     server_ = std::string(trim(place_.await_file("run/coordinator.address")));
   }
   void start_participant(const std::string& name, const std::string& data) {
-    place_.start(name, "tributary-participant run --bundle bundles/" + name + ".bundle --server " + server_ + " " + data);
+    place_.start(name,
+                 "tributary-participant run --bundle bundles/" + name + ".bundle --server " + server_ + " " + data);
   }
   std::vector<RoundRecord> records() const {
     std::vector<RoundRecord> all;
@@ -166,8 +167,9 @@ TEST_P(ExportedModel, IsTrainedInAFederation) {
 }
 
 INSTANTIATE_TEST_SUITE_P(OfPyTorch, ExportedModel,
-                         ::testing::Values(std::pair("residual_training.onnx", 784), std::pair("residual_eval.onnx", 784),
-                                           std::pair("lstm_training.onnx", 16), std::pair("gru_training.onnx", 16),
+                         ::testing::Values(std::pair("residual_training.onnx", 784),
+                                           std::pair("residual_eval.onnx", 784), std::pair("lstm_training.onnx", 16),
+                                           std::pair("gru_training.onnx", 16),
                                            std::pair("transformer_training.onnx", 16)),
                          [](const auto& info) {
                            const std::string name = info.param.first;

@@ -116,7 +116,9 @@ void Workplace::wait_for(const std::string& name, const std::string& text) {
   }
 }
 
-std::string Workplace::log(const std::string& name) const { return read_text_file(path_ / (name + ".log")); }
+std::string Workplace::log(const std::string& name) const {
+  return read_text_file(path_ / (name + ".log"));
+}
 
 std::string Workplace::await_file(const std::string& file) const {
   if (!await(60s, [&] { return std::filesystem::exists(path_ / file); }))
