@@ -1,15 +1,14 @@
 // Included by each kernels_<set>.cpp after kernels_loops.inl: the loops of the rotated encoding.
 
 using Eight = float __attribute__((vector_size(32), aligned(4), may_alias));
-using EightBits = std::int32_t __attribute__((vector_size(32)));
 
 // The first three steps of the transform, within eight neighbours.
 TRIBUTARY_TARGET inline void hadamard_eight(Eight& v) {
-  const Eight one = __builtin_shuffle(v, EightBits{1, 0, 3, 2, 5, 4, 7, 6});
+  const Eight one = __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6);
   v = one + v * Eight{1, -1, 1, -1, 1, -1, 1, -1};
-  const Eight two = __builtin_shuffle(v, EightBits{2, 3, 0, 1, 6, 7, 4, 5});
+  const Eight two = __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5);
   v = two + v * Eight{1, 1, -1, -1, 1, 1, -1, -1};
-  const Eight four = __builtin_shuffle(v, EightBits{4, 5, 6, 7, 0, 1, 2, 3});
+  const Eight four = __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3);
   v = four + v * Eight{1, 1, 1, 1, -1, -1, -1, -1};
 }
 

@@ -1,8 +1,9 @@
 // tests/fuzz/codec_models.h
 //
 // The models whose blobs the codec targets are offered, and inputs that begin with a good header. The first byte of an
-// input says how to read the rest: bit 0, whether a header is put before it; bit 1, which encoding that header names;
-// bit 2, which model.
+// input says how to read the rest: bit 0, whether a header is put before it; then, for edge copies, bit 1, which
+// encoding that header names, and bit 2, which model; for updates, bits 1 to 3 the encoding and bits 4 and 5 the bits
+// of a rotated one, less one.
 #pragma once
 
 #include <array>
@@ -45,6 +46,31 @@ inline Bytes blob_of(std::span<const std::uint8_t> input, ByteSpan magic, std::s
     std::memcpy(blob.data(), magic.data(), magic.size());
     blob[at] = std::byte{encodings[(input[0] & kSecondEncoding) != 0 ? 1 : 0]};
     const auto& digest = layout_of(input[0])->digest().bytes;
+    blob.insert(blob.end(), digest.begin(), digest.end());
+  }
+  blob.insert(blob.end(), rest.begin(), rest.end());
+  blob.shrink_to_fit();
+  return blob;
+}
+
+constexpr std::uint8_t kRotated = 3;
+
+// The first byte of an input that is read with this encoding.
+constexpr std::uint8_t update_choice(std::uint8_t encoding, std::uint8_t bits) {
+  return static_cast<std::uint8_t>(encoding << 1 | (encoding == kRotated ? (bits - 1) << 4 : 0));
+}
+
+// The update that an input stands for.
+inline Bytes update_of(std::span<const std::uint8_t> input) {
+  const ByteSpan rest = std::as_bytes(input.subspan(1));
+  Bytes blob;
+  if ((input[0] & kHeader) != 0) {
+    const auto encoding = static_cast<std::uint8_t>(input[0] >> 1 & 7);
+    blob = to_bytes("TUP1");
+    blob.push_back(std::byte{encoding});
+    blob.push_back(std::byte{static_cast<std::uint8_t>(encoding == kRotated ? (input[0] >> 4 & 3) + 1 : 0)});
+    blob.resize(8);
+    const auto& digest = small_layout()->digest().bytes;
     blob.insert(blob.end(), digest.begin(), digest.end());
   }
   blob.insert(blob.end(), rest.begin(), rest.end());

@@ -88,11 +88,14 @@ void write_edge_copies(const Path& folder) {
 }
 
 void write_updates(const Path& folder) {
-  for (const std::string& encoding : codec::supported_update_encodings()) {
+  for (const char* text :
+       {"float32", "int8", "int4", "rotated:1", "rotated:2", "rotated:3", "rotated:4", "topk:0.1", "ternary:0.1"}) {
+    const auto encoding = codec::UpdateEncoding::parse(text);
     const auto values = normal(fuzz::small_layout());
-    write_blob(folder, encoding, encoding == "int8" ? 0 : fuzz::kSecondEncoding,
-               codec::encode_update(*fuzz::small_layout(), values.values(), {}, codec::UpdateEncoding::parse(encoding),
-                                    RandomStream(1, "rounding")));
+    write_blob(
+        folder, text,
+        fuzz::update_choice(static_cast<std::uint8_t>(encoding.kind()), static_cast<std::uint8_t>(encoding.bits())),
+        codec::encode_update(*fuzz::small_layout(), values.values(), {}, encoding, RandomStream(1, "rounding")));
   }
 }
 

@@ -43,7 +43,7 @@ bool is_refused(ByteSpan blob, const model::ParameterLayout& layout) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
-  const Bytes blob = fuzz::blob_of({data, size}, as_bytes("TUP1"), 4, {1, 0});
+  const Bytes blob = fuzz::update_of({data, size});
   const model::ParameterLayout& layout = *fuzz::small_layout();
   const codec::UpdateCheck check = codec::check_update(blob, layout);
   if (check.fault == codec::UpdateFault::None) {
