@@ -10,11 +10,10 @@
 #include "common/base/log.h"
 #include "common/base/text.h"
 #include "common/data/source.h"
-#include "common/learn/network.h"
 #include "common/model/zoo.h"
 #include "common/options/data_keys.h"
 #include "coordinator/daemon.h"
-#include "coordinator/held_out.h"
+#include "coordinator/evaluation_module.h"
 #include "coordinator/process_memory.h"
 #include "coordinator/report.h"
 #include "coordinator/run_folder.h"
@@ -66,7 +65,7 @@ class Chronicle final : public Observer {
 std::unique_ptr<Evaluator> evaluator_of(const options::Keys& keys, const Settings& settings, const model::Graph& graph,
                                         const Clock& clock) {
   if (!options::names_data(keys, "evaluation")) return nullptr;
-  return evaluate_on(graph, data::open(settings.evaluation), learn::loss_from(settings.training.loss), clock);
+  return load_evaluator(graph, data::open(settings.evaluation), settings.training.loss, clock);
 }
 
 ListenOptions listen_options(const options::Keys& keys, const Settings& settings, const Federation& federation) {
