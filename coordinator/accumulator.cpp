@@ -1,14 +1,19 @@
 #include "coordinator/accumulator.h"
 
 #include <algorithm>
+#include <array>
 
 #include "common/base/error.h"
+#include "common/base/parallel.h"
 #include "common/codec/fixed_point.h"
 #include "common/codec/update.h"
 
 namespace tributary::coordinator {
 
 namespace {
+
+constexpr std::size_t kTile = 4096;  // values worked on while they are in the first-level cache
+constexpr std::size_t kGrain = 64 * kTile;
 
 void check_room(std::uint64_t updates, std::uint64_t more) {
   if (more <= codec::kMaxContributions - updates) return;
@@ -24,18 +29,30 @@ Accumulator::Accumulator(model::LayoutPtr layout, std::uint64_t max_examples)
 }
 
 void Accumulator::add(ByteSpan blob, std::uint64_t examples, unsigned threads) {
-  TRIBUTARY_CHECK(examples > 0);
-  check_room(updates_, 1);
-  const std::uint64_t counted = std::min(examples, max_examples_);
-  const double weight = static_cast<double>(counted) / static_cast<double>(max_examples_);
-  codec::fold_update(blob, *layout_, weight, sum_, threads);
-  ++updates_;
-  examples_ += counted;
+  const Contribution only{blob, examples};
+  add(std::span(&only, 1), threads);
+}
+
+void Accumulator::add(std::span<const Contribution> contributions, unsigned threads, const codec::BytesRead& read) {
+  check_room(updates_, contributions.size());
+  std::vector<codec::WeightedUpdate> weighted;
+  std::uint64_t examples = 0;
+  for (const Contribution& each : contributions) {
+    TRIBUTARY_CHECK(each.examples > 0);
+    const std::uint64_t counted = std::min(each.examples, max_examples_);
+    weighted.push_back({each.blob, static_cast<double>(counted) / static_cast<double>(max_examples_)});
+    examples += counted;
+  }
+  clear_ = false;
+  codec::fold_updates(weighted, *layout_, sum_, threads, read);
+  updates_ += contributions.size();
+  examples_ += examples;
 }
 
 void Accumulator::merge(const Accumulator& other) {
   TRIBUTARY_CHECK(other.layout_->digest() == layout_->digest() && other.max_examples_ == max_examples_);
   check_room(updates_, other.updates_);
+  clear_ = false;
   for (std::size_t i = 0; i < sum_.size(); ++i) sum_[i] += other.sum_[i];
   updates_ += other.updates_;
   examples_ += other.examples_;
@@ -43,12 +60,35 @@ void Accumulator::merge(const Accumulator& other) {
 
 void Accumulator::mean(std::span<float> out) const {
   TRIBUTARY_CHECK(updates_ > 0 && out.size() == sum_.size());
+  codec::mean_of(sum_, static_cast<double>(examples_) / static_cast<double>(max_examples_), out);
+}
+
+void Accumulator::take_mean(unsigned threads, const std::function<void(std::uint64_t, std::span<const float>)>& use) {
+  TRIBUTARY_CHECK(updates_ > 0);
   const double weight = static_cast<double>(examples_) / static_cast<double>(max_examples_);
-  for (std::size_t i = 0; i < sum_.size(); ++i) out[i] = static_cast<float>(codec::from_fixed(sum_[i]) / weight);
+  parallel_ranges(sum_.size(), kGrain, threads, [&](std::size_t begin, std::size_t end) {
+    std::array<float, kTile> values;
+    for (std::size_t at = begin; at < end; at += kTile) {
+      const auto part = std::span(sum_).subspan(at, std::min(kTile, end - at));
+      const auto means = std::span(values).first(part.size());
+      codec::mean_of(part, weight, means);
+      std::fill(part.begin(), part.end(), 0);
+      use(at, means);
+    }
+  });
+  clear_ = true;
+  clear();
 }
 
 void Accumulator::clear() {
-  std::fill(sum_.begin(), sum_.end(), 0);
+  if (!clear_) std::fill(sum_.begin(), sum_.end(), 0);
+  clear_ = true;
+  updates_ = 0;
+  examples_ = 0;
+}
+
+void Accumulator::release() {
+  sum_ = {};
   updates_ = 0;
   examples_ = 0;
 }

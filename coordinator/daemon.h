@@ -23,7 +23,7 @@ struct DaemonParts {
   const Clock& clock;  // the system's
   Files& files;
   const Settings& settings;
-  const model::Graph& graph;
+  const model::Graph& graph;  // looked at until `listening` is called
   Evaluator* evaluator = nullptr;
   Observer& observer;
   std::shared_ptr<const net::Credentials> credentials;

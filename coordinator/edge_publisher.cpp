@@ -26,7 +26,8 @@ codec::EdgeCopy EdgePublisher::publish(const model::ParameterSet& global, std::u
                              .sparsity = sparsity(round),
                              .per_layer = policy_.per_layer,
                              .levels = policy_.levels,
-                             .threads = threads_};
+                             .threads = threads_,
+                             .result = codec::EdgePlan::Result::Blob};
   return codec::encode_edge_copy(global, residual_, plan);
 }
 

@@ -18,7 +18,8 @@ class EdgePublisher {
 
   // Sparsity asked of the copy that is made after round `round` (0 = the first, before any round).
   double sparsity(std::uint64_t round) const;
-  // Throws Malformed when the model has a value that is not finite.
+  // The copy's blob, size and sparsity; its values are what the blob decodes to. Throws Malformed when the model has a
+  // value that is not finite; the publisher is of no use then.
   codec::EdgeCopy publish(const model::ParameterSet& global, std::uint64_t round);
 
  private:

@@ -1,6 +1,6 @@
 #include "coordinator/global_model.h"
 
-#include <vector>
+#include <utility>
 
 #include "common/model/skeleton.h"
 
@@ -18,6 +18,7 @@ std::shared_ptr<const wire::FramedBlob> framed(ByteSpan blob) {
 
 GlobalModel::GlobalModel(const model::Graph& graph, const Settings& settings, unsigned threads)
     : settings_(settings),
+      threads_(threads),
       global_(graph.parameters()),
       optimizer_(global_.layout_ptr(), settings.server),
       publisher_(global_.layout_ptr(), settings.edge, threads) {
@@ -27,20 +28,32 @@ GlobalModel::GlobalModel(const model::Graph& graph, const Settings& settings, un
   make_edge_copy();
 }
 
-void GlobalModel::apply(const Accumulator& sum, std::uint64_t round) {
-  std::vector<float> mean(global_.layout().size());
-  sum.mean(mean);
-  optimizer_.apply(global_.values(), mean);
+void GlobalModel::apply(Accumulator& sum, std::uint64_t round) {
+  const std::span<float> values = global_.values();
+  sum.take_mean(threads_,
+                [&](std::uint64_t first, std::span<const float> part) { optimizer_.apply(values, first, part); });
   round_ = round;
   make_edge_copy();
 }
 
 void GlobalModel::make_edge_copy() {
   framed_edge_.reset();
-  edge_ = publisher_.publish(global_, round_);
-  framed_edge_ = framed(edge_.blob);
-  edge_digest_ = sha256(edge_.blob);
+  const codec::EdgeCopy edge = publisher_.publish(global_, round_);
+  framed_edge_ = framed(edge.blob);
+  edge_digest_ = sha256(edge.blob);
+  edge_sparsity_ = edge.sparsity;
   model_digest_ = digest_of(global_);
+}
+
+codec::EdgeCopy GlobalModel::edge() const {
+  codec::DecodeLimits limits;
+  limits.max_parameters = global_.layout().size();
+  limits.threads = threads_;
+  return codec::decode_edge_copy_quantized(framed_edge_->blob(), global_.layout_ptr(), limits);
+}
+
+model::ParameterSet GlobalModel::take_global() {
+  return std::move(global_);
 }
 
 std::shared_ptr<const Broadcast> GlobalModel::broadcast(std::uint64_t round) const {
@@ -62,8 +75,8 @@ std::shared_ptr<const Broadcast> GlobalModel::broadcast(std::uint64_t round) con
 void GlobalModel::describe(RoundRecord& record) const {
   record.model_digest = model_digest_;
   record.edge_digest = edge_digest_;
-  record.edge_bytes = edge_.blob.size();
-  record.edge_sparsity = edge_.sparsity;
+  record.edge_bytes = framed_edge_->blob_bytes();
+  record.edge_sparsity = edge_sparsity_;
 }
 
 }  // namespace tributary::coordinator

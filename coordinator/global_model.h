@@ -23,12 +23,15 @@ class GlobalModel {
   // Makes edge copy 0. `threads` encode. Throws what encode_edge_copy throws.
   GlobalModel(const model::Graph& graph, const Settings& settings, unsigned threads);
 
-  // Moves the model by the mean of the sum, and makes the edge copy of `round`. REQUIRES: sum.updates() > 0. Throws
-  // Malformed when the model is not finite any more.
-  void apply(const Accumulator& sum, std::uint64_t round);
+  // Moves the model by the mean of the sum, which is clear then, and makes the edge copy of `round`. REQUIRES:
+  // sum.updates() > 0. Throws Malformed when the model is not finite any more.
+  void apply(Accumulator& sum, std::uint64_t round);
 
   const model::ParameterSet& global() const { return global_; }
-  const codec::EdgeCopy& edge() const { return edge_; }
+  // Made from what is sent, at each call: its values are not kept.
+  codec::EdgeCopy edge() const;
+  // The global model, taken away: the last call.
+  model::ParameterSet take_global();
   const model::LayoutPtr& layout() const { return global_.layout_ptr(); }
   std::uint64_t round() const { return round_; }  // which made it; 0 = none
 
@@ -41,14 +44,15 @@ class GlobalModel {
   void make_edge_copy();
 
   const Settings& settings_;
+  unsigned threads_;
   model::ParameterSet global_;
   ServerOptimizer optimizer_;
   EdgePublisher publisher_;
-  codec::EdgeCopy edge_;
   std::uint64_t round_ = 0;
 
   std::shared_ptr<const wire::FramedBlob> skeleton_, framed_edge_;
   Digest skeleton_digest_, edge_digest_, model_digest_;
+  double edge_sparsity_ = 0;
 };
 
 }  // namespace tributary::coordinator

@@ -1,6 +1,7 @@
 // coordinator/intake.h
 //
-// Judges updates and adds them up, on the workers: any number are checked at a time, one is folded at a time.
+// Judges updates and adds them up, on the workers: any number are checked at a time; those that wait are folded
+// together.
 // Network thread; lives as long as the run.
 #pragma once
 
@@ -8,6 +9,8 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include <asio/awaitable.hpp>
 
@@ -24,9 +27,9 @@ class Intake {
   Intake(net::Runtime& runtime, model::LayoutPtr layout, std::uint64_t max_examples, const codec::UpdateLimits& limits,
          unsigned threads);
 
-  // Whether the complete upload is what was announced, and an update of this model. The fault in words, or empty.
+  // Whether the complete upload is an update of this model. The fault in words, or empty.
   // Throws Unavailable when its file cannot be read.
-  asio::awaitable<std::string> find_fault(Upload& upload);
+  asio::awaitable<std::string> find_fault(const Upload& upload);
 
   // Adds an update that has no fault; then calls `added`.
   void fold(std::shared_ptr<Upload> upload, std::function<void()> added);
@@ -44,6 +47,7 @@ class Intake {
     std::function<void()> added;
   };
   asio::awaitable<void> fold_waiting();
+  void add(const std::vector<Waiting>& updates);
 
   net::Runtime& runtime_;
   model::LayoutPtr layout_;

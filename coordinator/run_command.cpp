@@ -3,18 +3,19 @@
 #include <filesystem>
 #include <iostream>
 #include <optional>
+#include <utility>
 
+#include <malloc.h>
 #include <sys/resource.h>
 
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
 #include "common/data/source.h"
-#include "common/learn/network.h"
 #include "common/model/zoo.h"
 #include "common/options/data_keys.h"
 #include "coordinator/daemon.h"
-#include "coordinator/held_out.h"
+#include "coordinator/evaluation_module.h"
 #include "coordinator/process_memory.h"
 #include "coordinator/report.h"
 #include "coordinator/run_folder.h"
@@ -32,6 +33,14 @@ void raise_open_files() {
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// What a round needs for a moment goes back to the system at once: the models and blobs of one round must not stand
+// beside the holes that the last one's left. Pieces of a blob on their way are below the limit and stay in the heap.
+void keep_memory_small() {
+  ::mallopt(M_MMAP_THRESHOLD, 1 << 20);
+  ::mallopt(M_TRIM_THRESHOLD, 16 << 20);
+  ::mallopt(M_ARENA_MAX, 2);
 }
 
 // Writes what happens down as it does, and shows it.
@@ -66,7 +75,7 @@ class Chronicle final : public Observer {
 std::unique_ptr<Evaluator> evaluator_of(const options::Keys& keys, const Settings& settings, const model::Graph& graph,
                                         const Clock& clock) {
   if (!options::names_data(keys, "evaluation")) return nullptr;
-  return evaluate_on(graph, data::open(settings.evaluation), learn::loss_from(settings.training.loss), clock);
+  return load_evaluator(graph, data::open(settings.evaluation), settings.training.loss, clock);
 }
 
 ListenOptions listen_options(const options::Keys& keys, const Settings& settings, const Federation& federation) {
@@ -76,7 +85,7 @@ ListenOptions listen_options(const options::Keys& keys, const Settings& settings
   return listen;
 }
 
-Report report_of(const options::Keys& keys, const Settings& settings, const model::Graph& graph,
+Report report_of(const options::Keys& keys, const Settings& settings, std::uint64_t parameters,
                  const Chronicle& chronicle, const std::string& ended) {
   Report report;
   report.title = settings.federation;
@@ -85,7 +94,7 @@ Report report_of(const options::Keys& keys, const Settings& settings, const mode
   report.ended = ended;
   report.rounds = chronicle.records;
   report.target = settings.target;
-  report.parameters = graph.layout()->size();
+  report.parameters = parameters;
   report.seconds = chronicle.took;
   report.coordinator_peak_rss_bytes = peak_resident_bytes();
   if (!report.rounds.empty()) report.participant_peak_rss_bytes = report.rounds.back().participant_peak_rss_bytes;
@@ -126,7 +135,7 @@ int run(const options::Arguments& arguments, const options::Keys& keys, Settings
   check(settings, keys);
   const SystemClock clock;
   RealFiles files;
-  const model::Graph graph = model::load_or_make(settings.model, settings.seed);
+  model::Graph graph = model::load_or_make(settings.model, settings.seed);
   const std::unique_ptr<Evaluator> evaluator = evaluator_of(keys, settings, graph, clock);
   if (arguments.has("check-config")) {
     std::cout << "the configuration is fine: " << settings.model << ", " << graph.layout()->size() << " parameters\n";
@@ -134,7 +143,9 @@ int run(const options::Arguments& arguments, const options::Keys& keys, Settings
   }
   if (!arguments.has("out")) fail(Error::Kind::Malformed, "give the run's folder with --out DIR");
 
+  const std::uint64_t parameters = graph.layout()->size();
   raise_open_files();
+  keep_memory_small();
   Enrollment enrollment(folder);
   const std::uint32_t awaited = settings.round.participants.of(static_cast<std::uint32_t>(enrollment.size()));
   settings.round.participants = Share::parse(std::to_string(std::max(awaited, 1U)));
@@ -161,6 +172,7 @@ int run(const options::Arguments& arguments, const options::Keys& keys, Settings
   parts.listening = [&](const std::string& address) {
     listened = true;
     write_atomically(files, out / "coordinator.address", as_bytes(address + "\n"));
+    graph.drop_parameters();  // the server has a copy
     view.note(federation.name + " listens on " + address);
     view.waiting_for(awaited);
   };
@@ -174,13 +186,13 @@ int run(const options::Arguments& arguments, const options::Keys& keys, Settings
       run_folder.discard();
       throw;
     }
-    run_folder.write_report(report_of(keys, settings, graph, chronicle, std::string("failed: ") + e.what()));
+    run_folder.write_report(report_of(keys, settings, parameters, chronicle, std::string("failed: ") + e.what()));
     throw;
   }
   std::error_code ignored;
   std::filesystem::remove(scratch, ignored);
-  run_folder.write_models(graph, end.ending.global, end.ending.edge);
-  const Report report = report_of(keys, settings, graph, chronicle, end.ending.why);
+  run_folder.write_models(std::move(graph), std::move(end.ending.global), std::move(end.ending.edge));
+  const Report report = report_of(keys, settings, parameters, chronicle, end.ending.why);
   run_folder.write_report(report);
   show_ending(view, report, out);
   return end.interrupted ? kInterrupted : 0;

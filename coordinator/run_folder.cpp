@@ -37,12 +37,12 @@ void RunFolder::append(const RoundRecord& record) {
   record_bytes_ += line.size();
 }
 
-void RunFolder::write_models(const model::Graph& graph, const model::ParameterSet& global,
-                             const codec::EdgeCopy& edge) {
-  model::Graph trained = graph;
-  trained.set_parameters(global);
-  const Bytes global_onnx = trained.serialize();
+void RunFolder::write_models(model::Graph graph, model::ParameterSet global, codec::EdgeCopy edge) {
+  graph.set_parameters(global);
+  global = model::ParameterSet();
   const Bytes edge_onnx = edge::edge_graph(graph, edge).serialize();
+  edge = codec::EdgeCopy();
+  const Bytes global_onnx = graph.serialize();
   write_atomically(*files_, path_ / "global.onnx", global_onnx);
   write_atomically(*files_, path_ / "edge.onnx", edge_onnx);
 }

@@ -25,7 +25,8 @@ class RunFolder {
   void append(const RoundRecord& record);
   // Replaces global.onnx (`graph` with the values of `global`) and edge.onnx (common/edge/edge_graph.h). A reader sees
   // old or new, never half of a file. Throws what edge::edge_graph throws, before anything is written.
-  void write_models(const model::Graph& graph, const model::ParameterSet& global, const codec::EdgeCopy& edge);
+  // Gives each model's memory back as soon as it can.
+  void write_models(model::Graph graph, model::ParameterSet global, codec::EdgeCopy edge);
   // Replaces report.json and report.html.
   void write_report(const Report& report);
 

@@ -103,6 +103,7 @@ struct Server::State final : SessionHost {
                                    std::string missing);
   asio::awaitable<void> pause_until(TimePoint t);
   asio::awaitable<void> settle(LiveRound& round, bool publish);
+  asio::awaitable<Ending> take_ending();
   void finish(const RoundRecord& record);
   void count_traffic(RoundRecord& record);
   bool evaluates(std::uint64_t round) const;
@@ -260,6 +261,19 @@ void Server::State::finish(const RoundRecord& record) {
   if (meets(settings.target, record)) end("target reached: " + how_met(settings.target, record));
 }
 
+// Nothing is summed any more, so that the sum's memory can go first.
+asio::awaitable<Ending> Server::State::take_ending() {
+  Ending ending;
+  co_await runtime.on_worker([&] {
+    intake.sum().release();
+    ending.edge = models.edge();
+    ending.round = models.round();
+    ending.global = models.take_global();
+  });
+  ending.why = ended;
+  co_return ending;
+}
+
 void Server::State::count_traffic(RoundRecord& record) {
   const net::Traffic all = roster.traffic();
   record.bytes_down = all.bytes_out - counted.bytes_out;
@@ -324,7 +338,7 @@ asio::awaitable<Ending> Server::run() {
   state.closed = true;
   state.roster.for_each([&](Session& session) { session.say_goodbye(state.ended, 0); });
   if (failure) std::rethrow_exception(failure);
-  co_return Ending{state.ended, state.models.round(), state.models.global(), state.models.edge()};
+  co_return co_await state.take_ending();
 }
 
 void Server::stop(const std::string& why) {

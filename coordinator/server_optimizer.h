@@ -4,6 +4,7 @@
 // heavy-ball momentum as server optimiser: FedAvg and FedAvgM, Hsu et al. 2019). One thread.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -19,6 +20,8 @@ class ServerOptimizer {
   // velocity = momentum * velocity + update; values += learning_rate * velocity. Role::State values move by the update
   // itself, whatever the rule. REQUIRES: spans of the layout's size.
   void apply(std::span<float> values, std::span<const float> update);
+  // The same for the part of the update that begins at `first`; parts that do not overlap may be applied at a time.
+  void apply(std::span<float> values, std::uint64_t first, std::span<const float> part);
 
  private:
   model::LayoutPtr layout_;

@@ -16,7 +16,6 @@ Spool::Spool(Files& files, Path file, std::uint64_t announced_bytes)
     : files_(files), path_(std::move(file)), announced_(announced_bytes) {}
 
 Spool::~Spool() {
-  mapped_.reset();
   if (!file_) return;
   file_.reset();
   try {
@@ -36,14 +35,12 @@ void Spool::append(std::uint64_t offset, ByteSpan bytes) {
   }
   if (!file_) file_ = files_.create(path_);
   file_->write_at(arrived_, bytes);
-  hash_.update(bytes);
   arrived_ += bytes.size();
 }
 
-ByteSpan Spool::bytes() {
+std::unique_ptr<MappedFile> Spool::map() const {
   TRIBUTARY_CHECK(complete());
-  if (!mapped_) mapped_ = files_.map(path_);
-  return mapped_->bytes();
+  return files_.map(path_);
 }
 
 SpoolFolder::SpoolFolder(Files& files, Path folder) : files_(files), folder_(std::move(folder)) {

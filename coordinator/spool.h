@@ -1,16 +1,17 @@
 // coordinator/spool.h
 //
-// One upload on its way: a file that grows as the chunks arrive, so that no update lies in memory. The file is made
-// with the first chunk and removed with the object.
+// One upload on its way: a file that grows as the chunks arrive, so that no update lies in memory. The digest that was
+// announced names the update and is not computed anew: TLS has guarded the bytes on their way, the check judges what
+// they say, and hashing them would take longer than all the rest that is done with them. The file is made with the
+// first chunk and removed with the object.
 //
-// Life: construct with what was announced; append() each chunk until complete(); then digest() and bytes(). One thread
-// at a time (a worker's, while the session waits).
+// Life: construct with what was announced; append() each chunk until complete(); then map(), as often as wanted. One
+// thread at a time (a worker's, while the session waits).
 #pragma once
 
 #include <cstdint>
 #include <memory>
 
-#include "common/base/digest.h"
 #include "common/base/files.h"
 #include "common/wire/messages.h"
 
@@ -32,19 +33,15 @@ class Spool {
   std::uint64_t arrived_bytes() const { return arrived_; }
   bool complete() const { return arrived_ == announced_; }
 
-  // SHA-256 of what arrived. REQUIRES: complete(); called once.
-  Digest digest() { return hash_.finish(); }
-  // The whole upload, mapped; valid while the spool lives. REQUIRES: complete(). Throws Unavailable.
-  ByteSpan bytes();
+  // The whole upload. REQUIRES: complete(), and that the spool outlives it. Throws Unavailable.
+  std::unique_ptr<MappedFile> map() const;
 
  private:
   Files& files_;
   Path path_;
   std::uint64_t announced_;
   std::uint64_t arrived_ = 0;
-  Sha256 hash_;
   std::unique_ptr<File> file_;
-  std::unique_ptr<MappedFile> mapped_;
 };
 
 // An update as it was announced, and its bytes.

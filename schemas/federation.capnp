@@ -158,7 +158,7 @@ struct Update {
 
   round @0 :UInt64;
   edge @1 :Digest;                # the edge copy that it was trained from
-  blob @2 :Digest;                # of the encoded update
+  blob @2 :Digest;                # of the encoded update; names it, and is not computed again: TLS guards the bytes
   blobBytes @3 :UInt64;
   encoding @4 :Text;              # used; differs from the one asked for when the participant lacks that
   examples @5 :UInt64;            # training examples seen, without repetition: the weight of the update

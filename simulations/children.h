@@ -36,6 +36,8 @@ class Children {
 
   bool alive(const std::string& name) const { return pids_.contains(name); }
   std::size_t count() const { return pids_.size(); }
+  // REQUIRES: alive(name).
+  pid_t process(const std::string& name) const { return pids_.at(name); }
   // Those that have ended since the last call. Does not wait.
   std::vector<Exit> reap();
   // To the child and what it started itself.

@@ -31,6 +31,8 @@ std::uint64_t checked_add(std::uint64_t a, std::uint64_t b, std::string_view wha
 // Appends fixed-width little-endian values to a buffer that it owns.
 class ByteWriter {
  public:
+  // Room for so many bytes in all, made at once.
+  void reserve(std::size_t bytes) { bytes_.reserve(bytes); }
   template <class T>
   void put(T value) {
     static_assert(std::is_arithmetic_v<T>);

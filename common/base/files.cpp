@@ -94,6 +94,12 @@ class RealMappedFile final : public MappedFile {
     if (size_ != 0) ::munmap(address_, size_);
   }
   ByteSpan bytes() const override { return {static_cast<const std::byte*>(address_), size_}; }
+  void forget(ByteSpan part) const override {
+    const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+    const auto begin = (reinterpret_cast<std::uintptr_t>(part.data()) + page - 1) / page * page;
+    const auto end = reinterpret_cast<std::uintptr_t>(part.data() + part.size()) / page * page;
+    if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+  }
 
  private:
   void* address_ = nullptr;

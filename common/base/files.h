@@ -37,6 +37,8 @@ class MappedFile {
  public:
   virtual ~MappedFile() = default;
   virtual ByteSpan bytes() const = 0;
+  // Lets the memory of the whole pages within `part` go; they are read anew when touched. Any thread. A hint.
+  virtual void forget(ByteSpan part) const { (void)part; }
 };
 
 class Files {

@@ -17,10 +17,11 @@ namespace tributary::codec {
 namespace {
 
 constexpr std::size_t kTile = 4096;
+constexpr std::size_t kHeaderBytes = 64;  // at least
 
-// Adds the residual to the weights in w.values, and makes w.maxima. Throws when a tensor has a value that cannot be
-// coded.
-void load_weights(EdgeWeights& w) {
+// Makes x = master + residual at `x`, or, where there is no residual, looks at the master; and makes w.maxima. Throws
+// when a tensor has a value that cannot be coded.
+void load_weights(EdgeWeights& w, std::span<const float> master, std::span<float> x) {
   std::vector<ChannelRuns> runs;
   for (const auto* spec : w.specs) {
     runs.emplace_back(*spec);
@@ -34,13 +35,16 @@ void load_weights(EdgeWeights& w) {
       std::vector<Magnitude> maxima(w.maxima[block.tensor].size());
       for (std::uint64_t at = block.begin; at < block.end; at += kTile) {
         const std::uint64_t stop = std::min<std::uint64_t>(block.end, at + kTile);
-        float* x = w.values.data() + offset + at;
-        if (!w.residual.empty()) kernels().add(x, w.residual.data() + offset + at, stop - at, x);
+        const float* here = master.data() + offset + at;
+        if (!w.residual.empty()) {
+          kernels().add(here, w.residual.data() + offset + at, stop - at, x.data() + offset + at);
+          here = x.data() + offset + at;
+        }
         runs[block.tensor].walk(at, stop, [&](std::uint64_t from, std::uint64_t to, std::size_t slot) {
           if (runs[block.tensor].each()) {
-            kernels().max_magnitude_each(x + (from - at), to - from, maxima.data() + slot);
+            kernels().max_magnitude_each(here + (from - at), to - from, maxima.data() + slot);
           } else {
-            maxima[slot] = std::max(maxima[slot], kernels().max_magnitude(x + (from - at), to - from));
+            maxima[slot] = std::max(maxima[slot], kernels().max_magnitude(here + (from - at), to - from));
           }
         });
       }
@@ -66,7 +70,7 @@ void choose_cuts(EdgeWeights& w, const EdgePlan& plan) {
   std::vector<std::span<const float>> parts;
   std::uint64_t total = 0;
   for (const auto* spec : w.specs) {
-    parts.push_back(w.values.subspan(spec->offset, spec->size));
+    parts.push_back(w.x.subspan(spec->offset, spec->size));
     w.places.push_back(plan.per_layer ? 0 : total);
     total += spec->size;
   }
@@ -93,13 +97,21 @@ void check_others(const model::ParameterSet& values) {
   }
 }
 
-Bytes join_blob(unsigned bits, const model::ParameterSet& values, const std::vector<Bytes>& records) {
+// Takes the records apart as it goes.
+Bytes join_blob(unsigned bits, const model::ParameterSet& values, std::vector<Bytes> records) {
+  std::size_t bytes = 0;
+  for (const Bytes& each : records) bytes += each.size();
+  for (const model::TensorSpec& spec : values.layout().tensors()) {
+    if (spec.role != model::Role::Weight) bytes += spec.size * sizeof(float);
+  }
   ByteWriter blob;
+  blob.reserve(bytes + kHeaderBytes);
   put_header(blob, {bits, values.layout().digest()});
   auto record = records.begin();
   for (const model::TensorSpec& spec : values.layout().tensors()) {
     if (spec.role == model::Role::Weight) {
-      blob.put_bytes(*record++);
+      blob.put_bytes(*record);
+      *record++ = Bytes();
     } else {
       blob.put_bytes(std::as_bytes(values.tensor(spec)));
     }
@@ -161,16 +173,19 @@ EdgeCopy encode_edge_copy(const model::ParameterSet& master, std::span<float> re
   TRIBUTARY_CHECK(residual.empty() || residual.size() == master.layout().size());
   check_others(master);
   EdgeCopy copy;
-  copy.values = master;
+  const bool whole = plan.result == EdgePlan::Result::Whole;
+  if (whole) copy.values = master;
 
   EdgeWeights weights;
   weights.specs = weights_of(master.layout());
   weights.blocks = edge_blocks(weights.specs);
-  weights.values = copy.values.values();
+  if (whole) weights.values = copy.values.values();
+  const std::span<float> x = whole ? weights.values : residual;
+  weights.x = x.empty() ? master.values() : x;
   weights.residual = residual;
   weights.levels = plan.levels;
   weights.threads = std::max(1u, plan.threads);
-  load_weights(weights);
+  load_weights(weights, master.values(), x);
   choose_cuts(weights, plan);
   EncodedWeights encoded = weight_format(plan.bits)->encode(weights);
 
@@ -183,8 +198,8 @@ EdgeCopy encode_edge_copy(const model::ParameterSet& master, std::span<float> re
     copy.entropy_bits += 32.0 * static_cast<double>(spec.size);
     if (!residual.empty()) std::fill_n(residual.begin() + static_cast<std::ptrdiff_t>(spec.offset), spec.size, 0.0F);
   }
-  copy.blob = join_blob(plan.bits, copy.values, encoded.records);
-  copy.quantized = std::move(encoded.quantized);
+  copy.blob = join_blob(plan.bits, master, std::move(encoded.records));
+  if (whole) copy.quantized = std::move(encoded.quantized);
   copy.entropy_bits += encoded.entropy_bits;
   if (total > 0) copy.sparsity = 1 - static_cast<double>(encoded.nonzeros) / static_cast<double>(total);
   return copy;

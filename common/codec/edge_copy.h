@@ -26,10 +26,13 @@ struct EdgePlan {
   // true: each tensor has this sparsity. false: one magnitude threshold over all weights.
   bool per_layer = true;
   // Largest |q|, 1 to 127: a channel's scale is its largest magnitude / levels. This trades rounding error for bytes.
-  // A half-pruned `2nn` late in its training, of float32's bytes: 100 levels 0.147, 64 levels 0.137; the rounding error of 64
-  // levels is a fortieth of what pruning does.
+  // A half-pruned `2nn` late in its training, of float32's bytes: 100 levels 0.147, 64 levels 0.137; the rounding error
+  // of 64 levels is a fortieth of what pruning does.
   unsigned levels = 64;
   unsigned threads = 1;
+  // What a copy carries beside its blob, and how the weights are worked on. Blob: no values and no integers, and
+  // x is made in the place of the residual, so that encoding takes 1 byte a parameter and the blob, four times.
+  enum class Result : std::uint8_t { Whole, Blob } result = Result::Whole;
 };
 
 // Throws Malformed naming the key (edge.bits, edge.sparsity, edge.levels) of a field out of range.
@@ -55,14 +58,14 @@ struct EdgeCopy {
 
 // Prunes by magnitude, quantises and encodes x = master + residual, and leaves in `residual` (same length as the arena;
 // start with zeros) what rounding lost: error feedback. With `residual` empty no error is kept. The master is not
-// changed. The same bits for any number of threads. About 15 bytes a parameter of memory beside the result's.
+// changed. The same bits for any number of threads, and the same blob and residual for either kind of result.
 //
 // Only the rounding error of the weights that stay is fed back; a pruned weight's residual is 0. The master is a state,
 // not a stream of increments: a pruned weight comes back when its magnitude says so. If its loss were added up instead,
 // it would cross the threshold every few rounds as a multiple of itself: right on average, wrong in every single copy.
 //
 // Throws Malformed, naming the tensor, when a value is not finite or a weight's magnitude is 2^120 or more (`residual`
-// then unchanged).
+// then unchanged, but of no use any more where only a blob was asked for).
 EdgeCopy encode_edge_copy(const model::ParameterSet& master, std::span<float> residual, const EdgePlan& plan);
 
 // What a blob may make a decoder allocate; anything beyond throws before allocation.

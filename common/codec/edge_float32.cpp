@@ -21,10 +21,10 @@ std::vector<std::uint8_t> prune(const EdgeWeights& w, const EdgeBlock& block, By
   std::vector<float> stay;
   stay.reserve(block.size());
   for (std::size_t i = 0; i < block.size(); ++i) {
-    float& x = w.values[at + i];
+    const float x = w.x[at + i];
     const Magnitude magnitude = std::bit_cast<std::uint32_t>(x) & 0x7FFFFFFFu;
     if (magnitude == 0 || magnitude < cut.keep_from(place + block.begin + i)) {
-      x = 0;
+      if (!w.values.empty()) w.values[at + i] = 0;
       continue;
     }
     mask[i / 8] = static_cast<std::uint8_t>(mask[i / 8] | 1u << (i % 8));
@@ -59,6 +59,7 @@ EncodedWeights encode(const EdgeWeights& w) {
     for (std::size_t i = first; i < b; ++i) {
       put_mask(masks[i], encoder, payloads[i - first]);
       payloads[i - first].insert(payloads[i - first].end(), kept[i].begin(), kept[i].end());
+      kept[i] = Bytes();
     }
     made.records.push_back(join_record(std::move(head), payloads));
     made.nonzeros += nonzeros;

@@ -103,8 +103,9 @@ struct EdgeWeights {
   std::vector<std::vector<Magnitude>> maxima;  // a tensor's largest magnitude of each channel
   std::vector<Cut> cuts;                       // of each tensor
   std::vector<std::uint64_t> places;           // where a tensor's first element stands in the count of its cut
-  std::span<float> values;                     // the arena: x before, what the blob gives after encoding
-  std::span<float> residual;                   // the arena or empty
+  std::span<const float> x;                    // the arena; may be `values` or `residual`, and then goes as they come
+  std::span<float> values;                     // the arena or empty: what the blob gives
+  std::span<float> residual;                   // the arena or empty: what rounding loses
   unsigned levels = 127;
   unsigned threads = 1;
 };

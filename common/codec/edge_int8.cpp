@@ -93,15 +93,22 @@ class Int8Encoder {
     const std::uint64_t place = w_.places[block.tensor];
     const std::uint64_t tie_end = cut.first_kept_tie <= place ? 0 : cut.first_kept_tie - place;
     const std::uint64_t middle = std::clamp(tie_end, block.begin, block.end);
+    std::array<float, kTile> scratch;
     const auto run = [&](std::uint64_t begin, std::uint64_t end, std::size_t slot) {
-      const std::uint64_t at = spec.offset + begin;
-      kernels().quantize({.x = w_.values.data() + at,
-                          .n = static_cast<std::size_t>(end - begin),
-                          .scale = tensor.slot_scales[slot],
-                          .scales = tensor.runs.each() ? tensor.slot_scales.data() + slot : nullptr,
-                          .keep_from = cut.keep_from(place + begin),
-                          .q = tensor.out.q.data() + begin,
-                          .residual = w_.residual.empty() ? nullptr : w_.residual.data() + at});
+      // In the place of the values where they are wanted, else in the cache.
+      const std::uint64_t step = w_.values.empty() ? kTile : end - begin;
+      for (std::uint64_t from = begin; from < end; from += step) {
+        const std::uint64_t at = spec.offset + from, n = std::min(step, end - from);
+        float* const x = w_.values.empty() ? scratch.data() : w_.values.data() + at;
+        if (w_.values.empty()) std::memcpy(x, w_.x.data() + at, n * sizeof(float));
+        kernels().quantize({.x = x,
+                            .n = static_cast<std::size_t>(n),
+                            .scale = tensor.slot_scales[slot],
+                            .scales = tensor.runs.each() ? tensor.slot_scales.data() + slot + (from - begin) : nullptr,
+                            .keep_from = cut.keep_from(place + from),
+                            .q = tensor.out.q.data() + from,
+                            .residual = w_.residual.empty() ? nullptr : w_.residual.data() + at});
+      }
     };
     tensor.runs.walk(block.begin, middle, run);
     tensor.runs.walk(middle, block.end, run);

@@ -102,16 +102,17 @@ double mask_entropy_bits(std::uint64_t ones, std::uint64_t n) {
   return entropy_bits(counts);
 }
 
-Bytes join_record(ByteWriter head, std::span<const Bytes> blocks) {
+Bytes join_record(ByteWriter head, std::span<Bytes> blocks) {
   Bytes record = head.take();
   std::size_t total = record.size();
   for (const Bytes& block : blocks) total += 4 + block.size();
   record.reserve(total);
-  for (const Bytes& block : blocks) {
+  for (Bytes& block : blocks) {
     const auto length = static_cast<std::uint32_t>(block.size());
     const ByteSpan raw = std::as_bytes(std::span(&length, 1));
     record.insert(record.end(), raw.begin(), raw.end());
     record.insert(record.end(), block.begin(), block.end());
+    block = Bytes();
   }
   return record;
 }

@@ -53,7 +53,7 @@ void count_bytes(std::span<const std::uint8_t> bytes, Counts& counts);
 double mask_entropy_bits(std::uint64_t ones, std::uint64_t n);
 
 // Joins head and blocks to a record, each block behind its length.
-Bytes join_record(ByteWriter head, std::span<const Bytes> blocks);
+Bytes join_record(ByteWriter head, std::span<Bytes> blocks);
 
 // Takes the blocks of a tensor off the reader, unread.
 std::vector<ByteSpan> take_blocks(ByteReader& in, const model::TensorSpec& spec);

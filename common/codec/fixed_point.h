@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <span>
 
 namespace tributary::codec {
 
@@ -23,6 +24,9 @@ inline constexpr std::uint64_t kMaxContributions = (std::uint64_t{1} << 14) - 1;
 inline std::int64_t to_fixed(double weight, float value) {
   return std::llrint(weight * kUnit * static_cast<double>(value));
 }
+
+// out[i] = from_fixed(sum[i]) / weight, rounded to float32, on whatever the processor has.
+void mean_of(std::span<const std::int64_t> sum, double weight, std::span<float> out);
 
 inline double from_fixed(std::int64_t sum) {
   return static_cast<double>(sum) / kUnit;

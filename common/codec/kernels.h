@@ -15,8 +15,8 @@
 
 namespace tributary::codec {
 
-// A float32 inside a blob, at any address. Clang does not keep the alignment of an alias; GCC does not vectorise sums of
-// a packed struct.
+// A float32 inside a blob, at any address. Clang does not keep the alignment of an alias; GCC does not vectorise sums
+// of a packed struct.
 #if defined(__clang__)
 struct __attribute__((packed, may_alias)) BlobFloat {
   float value;
@@ -74,8 +74,8 @@ struct Kernels {
   // maxima[i] = max(maxima[i], magnitude of x[i]).
   void (*max_magnitude_each)(const float* x, std::size_t n, Magnitude* maxima);
   void (*add)(const float* a, const float* b, std::size_t n, float* sum);
-  // Writes the magnitudes of x whose upper bits, shifted right by `shift`, are `bin`, in order; returns how many. `found`
-  // has room for n and kSlack bytes.
+  // Writes the magnitudes of x whose upper bits, shifted right by `shift`, are `bin`, in order; returns how many.
+  // `found` has room for n and kSlack bytes.
   std::size_t (*collect)(const float* x, std::size_t n, unsigned shift, Magnitude bin, Magnitude* found);
 
   // Edge copy.
@@ -106,13 +106,15 @@ struct Kernels {
   // sum[i] += to_fixed(weight, x[i]) with unit = weight * 2^40; |unit * x[i]| < 2^51.
   void (*fold_float)(const BlobFloat* x, std::size_t n, double unit, std::int64_t* sum);
   void (*fold_int8)(const std::int8_t* q, std::size_t n, float scale, double unit, std::int64_t* sum);
+  // out[i] = from_fixed(sum[i]) / weight, rounded to float32. Any n.
+  void (*mean)(const std::int64_t* sum, std::size_t n, double weight, float* out);
 
   // Rotation. Unnormalised Walsh-Hadamard transform in place. REQUIRES: n is a power of two, at least 8.
   void (*hadamard)(float* x, std::size_t n);
   // Changes the sign of x[i] where bit i % 16 of bits[i / 16] is set. REQUIRES: n % 16 == 0.
   void (*flip_signs)(float* x, std::size_t n, const std::uint16_t* bits);
-  // code[i] = the level nearest to |unit * x[i]| among `positive` ones, + positive where negative; x[i] = that level, with
-  // its sign. thresholds: between the levels.
+  // code[i] = the level nearest to |unit * x[i]| among `positive` ones, + positive where negative; x[i] = that level,
+  // with its sign. thresholds: between the levels.
   void (*nearest_levels)(float* x, std::size_t n, float unit, const float* thresholds, const float* levels,
                          std::size_t positive, std::uint8_t* code);
   // Sum of products in eight interleaved lanes. REQUIRES: n % 8 == 0.

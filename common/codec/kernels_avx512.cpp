@@ -93,30 +93,11 @@ TRIBUTARY_TARGET std::size_t rans_decode(const std::uint32_t* table, RansCursor&
 
 }  // namespace
 
-const Kernels kAvx512Kernels = {"avx512",
-                                max_magnitude,
-                                max_magnitude_each,
-                                add,
-                                collect,
-                                quantize,
-                                dequantize,
-                                dequantize_each,
-                                pack,
-                                expand,
-                                count_ones,
-                                has_bad_symbol,
-                                rans_decode,
-                                dither,
-                                quantize_stochastic,
-                                check_float,
-                                check_int8,
-                                fold_float,
-                                fold_int8,
-                                hadamard,
-                                flip_signs,
-                                nearest_levels,
-                                dot,
-                                scale_by};
+const Kernels kAvx512Kernels = {"avx512",    max_magnitude,  max_magnitude_each, add,       collect,
+                                quantize,    dequantize,     dequantize_each,    pack,      expand,
+                                count_ones,  has_bad_symbol, rans_decode,        dither,    quantize_stochastic,
+                                check_float, check_int8,     fold_float,         fold_int8, mean,
+                                hadamard,    flip_signs,     nearest_levels,     dot,       scale_by};
 
 }  // namespace tributary::codec
 

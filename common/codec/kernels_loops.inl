@@ -198,3 +198,10 @@ TRIBUTARY_TARGET void fold_int8(const std::int8_t* __restrict q, std::size_t n, 
                                 std::int64_t* __restrict sum) {
   for (std::size_t i = 0; i < n; ++i) sum[i] += fixed(unit * static_cast<double>(scale * static_cast<float>(q[i])));
 }
+
+// A power of two scales without rounding, so that the division rounds once, as from_fixed(sum) / weight does.
+TRIBUTARY_TARGET void mean(const std::int64_t* __restrict sum, std::size_t n, double weight, float* __restrict out) {
+  for (std::size_t i = 0; i < n; ++i) {
+    out[i] = static_cast<float>(static_cast<double>(sum[i]) * 0x1p-40 / weight);
+  }
+}

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <deque>
 
 #include "common/base/error.h"
 #include "common/base/parallel.h"
@@ -121,6 +122,68 @@ Bytes join(const model::ParameterLayout& layout, const UpdateEncoding& encoding,
   return blob.take();
 }
 
+// Says of bytes that they were read, some hundred thousand at a time.
+class ReadPart {
+ public:
+  explicit ReadPart(const BytesRead& read) : read_(read) {}
+  ~ReadPart() {
+    if (read_ && begin_ != nullptr) read_({begin_, end_});
+  }
+  ReadPart(const ReadPart&) = delete;
+  ReadPart& operator=(const ReadPart&) = delete;
+
+  // Bytes behind those added before.
+  void add(ByteSpan bytes) {
+    if (!read_ || bytes.empty()) return;
+    if (begin_ == nullptr) begin_ = bytes.data();
+    end_ = bytes.data() + bytes.size();
+    if (end_ - begin_ < kReadAtOnce) return;
+    read_({begin_, end_});
+    begin_ = nullptr;
+  }
+
+ private:
+  static constexpr std::ptrdiff_t kReadAtOnce = 1 << 19;
+
+  const BytesRead& read_;
+  const std::byte* begin_ = nullptr;
+  const std::byte* end_ = nullptr;
+};
+
+struct Folding {
+  Opened opened;
+  double unit = 0;
+};
+
+bool cut_alike(const Folding& a, const Folding& b) {
+  const auto alike = [](const UpdatePiece& x, const UpdatePiece& y) {
+    return x.offset == y.offset && x.count == y.count;
+  };
+  return std::equal(a.opened.pieces.begin(), a.opened.pieces.end(), b.opened.pieces.begin(), b.opened.pieces.end(),
+                    alike);
+}
+
+// A few pieces of one update after those of another, so that their part of the sum stays in the cache.
+void fold_together(std::span<const Folding> updates, std::span<std::int64_t> sum, unsigned threads,
+                   const BytesRead& read) {
+  constexpr std::size_t kTogether = 4;
+  parallel_ranges(updates.front().opened.pieces.size(), kGrain, threads, [&](std::size_t begin, std::size_t end) {
+    std::deque<ReadPart> parts;
+    for (std::size_t u = 0; u < updates.size(); ++u) parts.emplace_back(read);
+    for (std::size_t at = begin; at < end; at += kTogether) {
+      const std::size_t stop = std::min(end, at + kTogether);
+      for (std::size_t u = 0; u < updates.size(); ++u) {
+        const Opened& opened = updates[u].opened;
+        for (std::size_t p = at; p < stop; ++p) {
+          const UpdatePiece& piece = opened.pieces[p];
+          opened.format(piece).fold(piece, opened.detail, updates[u].unit, sum.data() + piece.offset);
+          parts[u].add(piece.bytes);
+        }
+      }
+    }
+  });
+}
+
 }  // namespace
 
 PieceCheck UpdateFormat::check(const UpdatePiece& piece, const UpdateDetail& detail) const {
@@ -166,10 +229,12 @@ Bytes encode_update(const model::ParameterLayout& layout, std::span<const float>
   return join(layout, encoding, detail, records, x);
 }
 
-UpdateCheck check_update(ByteSpan blob, const model::ParameterLayout& layout, const UpdateLimits& limits) {
+UpdateCheck check_update(ByteSpan blob, const model::ParameterLayout& layout, const UpdateLimits& limits,
+                         const BytesRead& read) {
   const Opened opened = open(blob, layout);
   if (opened.fault != UpdateFault::None) return {opened.fault, opened.message, 0};
   double squares = 0;
+  ReadPart part(read);
   for (const UpdatePiece& piece : opened.pieces) {
     const PieceCheck check = opened.format(piece).check(piece, opened.detail);
     const UpdateFault fault = fault_of(check);
@@ -177,6 +242,7 @@ UpdateCheck check_update(ByteSpan blob, const model::ParameterLayout& layout, co
       return {fault, "update of " + piece.tensor->name + ": " + std::string(name_of(fault)), 0};
     // In order, so that the norm has the same bits everywhere.
     squares += check.squares;
+    part.add(piece.bytes);
   }
   const double norm = std::sqrt(squares);
   if (limits.max_norm && norm > *limits.max_norm) {
@@ -196,16 +262,33 @@ std::vector<float> decode_update(ByteSpan blob, const model::ParameterLayout& la
   return values;
 }
 
+void mean_of(std::span<const std::int64_t> sum, double weight, std::span<float> out) {
+  TRIBUTARY_CHECK(sum.size() == out.size() && weight > 0);
+  kernels().mean(sum.data(), sum.size(), weight, out.data());
+}
+
 void fold_update(ByteSpan blob, const model::ParameterLayout& layout, double weight, std::span<std::int64_t> sum,
                  unsigned threads) {
+  const WeightedUpdate only{blob, weight};
+  fold_updates(std::span(&only, 1), layout, sum, threads);
+}
+
+void fold_updates(std::span<const WeightedUpdate> updates, const model::ParameterLayout& layout,
+                  std::span<std::int64_t> sum, unsigned threads, const BytesRead& read) {
   TRIBUTARY_CHECK(sum.size() == layout.size());
-  TRIBUTARY_CHECK(weight > 0 && weight <= 1);
-  const Opened opened = open(blob, layout);
-  TRIBUTARY_CHECK(opened.fault == UpdateFault::None);
-  parallel_ranges(opened.pieces.size(), kGrain, threads, [&](std::size_t begin, std::size_t end) {
-    for (const UpdatePiece& piece : std::span(opened.pieces).subspan(begin, end - begin))
-      opened.format(piece).fold(piece, opened.detail, weight * kUnit, sum.data() + piece.offset);
-  });
+  std::vector<Folding> open_ones;
+  for (const WeightedUpdate& update : updates) {
+    TRIBUTARY_CHECK(update.weight > 0 && update.weight <= 1);
+    open_ones.push_back({open(update.blob, layout), update.weight * kUnit});
+    TRIBUTARY_CHECK(open_ones.back().opened.fault == UpdateFault::None);
+  }
+  // Neighbours that are cut alike go together.
+  for (auto first = open_ones.begin(); first != open_ones.end();) {
+    const auto last =
+        std::find_if(first, open_ones.end(), [&](const Folding& other) { return !cut_alike(*first, other); });
+    fold_together(std::span(first, last), sum, threads, read);
+    first = last;
+  }
 }
 
 }  // namespace tributary::codec

@@ -123,8 +123,15 @@ void Graph::set_parameters(const ParameterSet& parameters) {
   }
   for (const TensorSpec& spec : parameters.layout().tensors()) {
     const std::span<const float> values = parameters.tensor(spec);
-    std::copy(values.begin(), values.end(), initializers.at(spec.name).as<float>().begin());
+    Tensor& tensor = initializers.at(spec.name);
+    tensor.data.resize(values.size_bytes());
+    std::copy(values.begin(), values.end(), tensor.as<float>().begin());
   }
+}
+
+void Graph::drop_parameters() {
+  const LayoutPtr dropped = layout();
+  for (const TensorSpec& spec : dropped->tensors()) initializers.at(spec.name).data = Bytes();
 }
 
 const ValueInfo& Graph::example_input() const {

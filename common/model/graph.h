@@ -119,6 +119,8 @@ struct Graph {
   ParameterSet parameters() const;
   // Writes values back into the initialisers. Throws Malformed when the layouts differ.
   void set_parameters(const ParameterSet& parameters);
+  // Gives the memory of those values back. Until set_parameters() nothing but layout() may be asked of the graph.
+  void drop_parameters();
 
   // The input that takes examples (the first). Throws Unsupported, naming the model, when there is none.
   const ValueInfo& example_input() const;

@@ -18,7 +18,8 @@ constexpr std::size_t kStepBytes = 16 * 1024;  // a TLS record: made (zeroed) wh
 
 std::span<std::byte> FrameAssembler::space() {
   if (length_bytes_ < kLengthBytes) return std::span(length_).subspan(length_bytes_);
-  if (filled_ == payload_.capacity()) payload_.reserve(std::min(expected_, std::max(kFirstBytes, filled_ * kGrowth)));
+  if (filled_ == payload_.capacity())
+    payload_.reserve(std::min(expected_, std::max({kFirstBytes, before_, filled_ * kGrowth})));
   const std::size_t step = std::min({expected_, payload_.capacity(), filled_ + kStepBytes});
   if (payload_.size() < step) payload_.resize(step);
   return std::span(payload_).subspan(filled_);
@@ -41,6 +42,7 @@ void FrameAssembler::filled(std::size_t count) {
 }
 
 Bytes FrameAssembler::take() {
+  before_ = filled_;
   length_bytes_ = expected_ = filled_ = 0;
   return std::exchange(payload_, Bytes());
 }

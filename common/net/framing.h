@@ -19,8 +19,8 @@ class FrameAssembler {
   explicit FrameAssembler(std::uint32_t max_payload_bytes) : max_(max_payload_bytes) {}
 
   // Where the next bytes of the stream go; never empty, never beyond the frame in work. Payload memory grows fourfold
-  // each time that it is full, from 64 KiB, so it stays below four times the bytes that arrived (or 64 KiB).
-  // REQUIRES: not complete().
+  // each time that it is full, from 64 KiB or the length of the frame before, so it stays below four times the bytes
+  // that arrived (or what one frame has taken). REQUIRES: not complete().
   std::span<std::byte> space();
 
   // `count` bytes were put at space(). Throws Malformed when they complete a length above the limit.
@@ -40,7 +40,8 @@ class FrameAssembler {
   std::size_t length_bytes_ = 0;  // of the length, so far
   std::size_t expected_ = 0;      // of the payload
   std::size_t filled_ = 0;
-  Bytes payload_;  // may be longer than filled_
+  std::size_t before_ = 0;  // length of the last whole payload
+  Bytes payload_;           // may be longer than filled_
 };
 
 }  // namespace tributary::net

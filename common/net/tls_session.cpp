@@ -64,8 +64,9 @@ void TransferBuffer::grow(std::size_t capacity) {
   capacity_ = capacity;
 }
 
-// OpenSSL's view of the two buffers. Writing always succeeds: callers leave room before they encrypt. Reading asks to
-// be called again when there is nothing; the end of the stream is seen by the session, not by OpenSSL.
+// OpenSSL's view of the connection. Writing goes to a buffer and always succeeds: callers leave room before they
+// encrypt. Reading goes to the socket, straight into OpenSSL's own buffer, and asks to be called again when there is
+// nothing; the end of the stream is seen by the session, not by OpenSSL.
 struct TlsSession::Bio {
   static int write(BIO* bio, const char* data, std::size_t length, std::size_t* written) {
     auto& session = *static_cast<TlsSession*>(BIO_get_data(bio));
@@ -78,6 +79,8 @@ struct TlsSession::Bio {
     BIO_clear_retry_flags(bio);
     const ByteSpan pending = session.in_.pending();
     if (pending.empty()) {
+      *count = session.pull(std::as_writable_bytes(std::span(data, length)));
+      if (*count != 0) return 1;
       BIO_set_retry_read(bio);
       return 0;
     }
@@ -137,6 +140,9 @@ void TlsSession::start_tls() {
   ssl_ = credentials_->start(check_, runtime_.clock().unix_seconds());
   BIO* bio = Bio::make(this);
   SSL_set_bio(ssl_.get(), bio, bio);
+  // Several records with one system call.
+  SSL_set_read_ahead(ssl_.get(), 1);
+  SSL_set_default_read_buffer_len(ssl_.get(), kInBytes);
   SSL_set_msg_callback(ssl_.get(), on_tls_message);
   SSL_set_msg_callback_arg(ssl_.get(), this);
 }
@@ -151,7 +157,9 @@ asio::awaitable<void> TlsSession::handshake(TimePoint at) {
   const auto self = shared_from_this();
   Deadline deadline{at, "the handshake took too long", nullptr};
   // A silent connection is given nothing. The client speaks first.
-  if (check_.role == CertificateRole::Participant) co_await more_input(deadline);
+  if (check_.role == CertificateRole::Participant) {
+    while (!fill()) co_await await_input(deadline);
+  }
   start_tls();
   for (;;) {
     ERR_clear_error();
@@ -164,7 +172,7 @@ asio::awaitable<void> TlsSession::handshake(TimePoint at) {
       end_and_throw(error);
     }
     co_await flush_all(deadline);
-    if (in_.empty()) co_await more_input(deadline);
+    if (has_drained()) co_await await_input(deadline);
   }
   co_await flush_all(deadline);
   if (in_.empty()) in_.release();
@@ -189,25 +197,29 @@ void TlsSession::admitted(ChannelLimits limits) {
   assembler_ = FrameAssembler(limits.max_payload_bytes);
 }
 
-// Reads what the socket has, up to a buffer full, into the empty buffer. False when there is nothing now.
-bool TlsSession::fill() {
-  const std::span<std::byte> space = in_.space(kInBytes);
+// Reads what the socket has into `space`; 0 when there is nothing now or any more.
+std::size_t TlsSession::pull(std::span<std::byte> space) {
   for (;;) {
     const ssize_t count = ::recv(socket_.native_handle(), space.data(), space.size(), 0);
     if (count > 0) {
-      in_.filled(static_cast<std::size_t>(count));
       traffic_.bytes_in += static_cast<std::uint64_t>(count);
-      return true;
+      return static_cast<std::size_t>(count);
     }
     if (count == 0) {
       input_ended_ = true;
-      return false;
+      return 0;
     }
     if (errno == EINTR) continue;
-    if (errno == EAGAIN || errno == EWOULDBLOCK) return false;
-    end(std::strerror(errno), false);
-    require_open();
+    drained_ = true;
+    if (errno != EAGAIN && errno != EWOULDBLOCK) input_error_ = errno;
+    return 0;
   }
+}
+
+// Reads up to a buffer full into the empty buffer. False when there is nothing now.
+bool TlsSession::fill() {
+  in_.filled(pull(in_.space(kInBytes)));
+  return !in_.empty();
 }
 
 // Writes what is encrypted. False when the socket takes no more now.
@@ -245,13 +257,18 @@ asio::awaitable<void> TlsSession::flush_all(Deadline& deadline) {
   out_.release();
 }
 
-// REQUIRES: OpenSSL has taken all of in_.
-asio::awaitable<void> TlsSession::more_input(Deadline& deadline) {
-  while (!fill()) {
-    if (input_ended_) end_and_throw(Error(Error::Kind::Disconnected, "lost " + who() + ": it cut the line"));
-    in_.release();
-    co_await wait(asio::ip::tcp::socket::wait_read, deadline);
-  }
+// Waits for bytes after pull() found none. REQUIRES: OpenSSL has taken all of in_.
+asio::awaitable<void> TlsSession::await_input(Deadline& deadline) {
+  in_.release();
+  require_input();
+  co_await wait(asio::ip::tcp::socket::wait_read, deadline);
+  drained_ = false;
+}
+
+void TlsSession::require_input() {
+  if (input_error_ != 0)
+    end_and_throw(Error(Error::Kind::Disconnected, "lost " + who() + ": " + std::strerror(input_error_)));
+  if (input_ended_) end_and_throw(Error(Error::Kind::Disconnected, "lost " + who() + ": it cut the line"));
 }
 
 asio::awaitable<void> TlsSession::give_turn() {
@@ -321,7 +338,8 @@ asio::awaitable<std::optional<Bytes>> TlsSession::receive(TimePoint at) {
       case Read::Bytes:
         break;
       case Read::Blocked:
-        if (in_.empty()) co_await more_input(deadline);
+        // A message of TLS itself is also told so, and more may lie in OpenSSL's buffer behind it.
+        if (has_drained()) co_await await_input(deadline);
         break;
       case Read::End:
         if (!assembler_.at_boundary()) {
@@ -342,9 +360,9 @@ asio::awaitable<void> TlsSession::drain(Deadline& deadline) {
   try {
     co_await flush_all(deadline);
     socket_.shutdown(asio::ip::tcp::socket::shutdown_send);
-    while (!input_ended_) {
+    while (!input_ended_ && input_error_ == 0) {
       in_.release();
-      if (!fill() && !input_ended_) {
+      if (!fill() && !input_ended_ && input_error_ == 0) {
         in_.release();
         co_await wait(asio::ip::tcp::socket::wait_read, deadline);
       }

@@ -1,7 +1,8 @@
 // common/net/tls_session.h
 //
-// One TLS connection on one socket: OpenSSL works on two buffers in memory, this class moves them to and from the
-// socket in large pieces and waits for readiness when it must. Private to the room; network thread.
+// One TLS connection on one socket: OpenSSL reads the socket straight into its own buffer and writes into one of ours,
+// which goes to the socket in large pieces; this class waits for readiness when it must. Private to the room; network
+// thread.
 //
 // Buffers exist only while bytes are in flight, so an idle session holds OpenSSL's own state and nothing else. A
 // session that moves much yields to the others of its io_context every quarter of a MiB.
@@ -23,8 +24,8 @@
 
 namespace tributary::net {
 
-// Bytes between OpenSSL and the socket: appended at the end, taken from the front. Memory is made when first needed and
-// given back by release().
+// Bytes between OpenSSL and the socket (from it only those that came before OpenSSL was started, or after its end):
+// appended at the end, taken from the front. Memory is made when first needed and given back by release().
 class TransferBuffer {
  public:
   ByteSpan pending() const { return {memory_.get() + begin_, end_ - begin_}; }
@@ -79,12 +80,16 @@ class TlsSession : public std::enable_shared_from_this<TlsSession> {
   };
 
   void start_tls();
+  std::size_t pull(std::span<std::byte> space);
   bool fill();
+  // Whether pull() came to an end of what there is: the socket's, the stream's.
+  bool has_drained() const { return drained_ || input_ended_; }
+  void require_input();
   bool flush();
   Read read_record();
   asio::awaitable<void> wait(asio::ip::tcp::socket::wait_type readiness, Deadline& deadline);
   asio::awaitable<void> flush_all(Deadline& deadline);
-  asio::awaitable<void> more_input(Deadline& deadline);
+  asio::awaitable<void> await_input(Deadline& deadline);
   asio::awaitable<void> drain(Deadline& deadline);
   asio::awaitable<void> give_turn();
   void identify_peer();
@@ -108,6 +113,8 @@ class TlsSession : public std::enable_shared_from_this<TlsSession> {
   std::uint32_t handshake_messages_ = 0;  // from the peer, after the handshake
   bool established_ = false, admitted_ = false;
   bool sending_ = false, closed_ = false, input_ended_ = false;
+  bool drained_ = false;  // the socket had no more, and was not waited for since
+  int input_error_ = 0;
   std::string why_;  // closed
 };
 

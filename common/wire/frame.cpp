@@ -454,4 +454,17 @@ FramedBlob::FramedBlob(ByteSpan blob, std::uint32_t chunk_bytes) : blob_bytes_(b
   starts_.push_back(frames_.size());
 }
 
+Bytes FramedBlob::blob() const {
+  Bytes blob;
+  blob.reserve(blob_bytes_);
+  for (std::size_t i = 0; i < chunks(); ++i) {
+    const ByteSpan payload = frame(i).subspan(sizeof(std::uint32_t));
+    const Bytes aligned(payload.begin(), payload.end());
+    const auto data = view_data(aligned);
+    TRIBUTARY_CHECK(data && data->offset == blob.size());
+    blob.insert(blob.end(), data->bytes.begin(), data->bytes.end());
+  }
+  return blob;
+}
+
 }  // namespace tributary::wire

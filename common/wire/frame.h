@@ -52,6 +52,8 @@ class FramedBlob {
   std::uint64_t blob_bytes() const { return blob_bytes_; }
   std::uint32_t chunk_bytes() const { return chunk_bytes_; }
   std::size_t chunks() const { return starts_.size() - 1; }
+  // The blob itself again, copied out of its frames.
+  Bytes blob() const;
   // The frame of chunk `i`: blob bytes [i * chunk_bytes, ...).
   ByteSpan frame(std::size_t i) const { return frames(i, 1); }
   ByteSpan frames(std::size_t i, std::size_t count) const {

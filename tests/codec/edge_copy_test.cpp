@@ -62,6 +62,27 @@ TEST(EdgeCopy, DecodesToExactlyTheValuesOfTheEncoder) {
   }
 }
 
+TEST(EdgeCopy, AskedForTheBlobAloneItIsTheSameBlobAndTheSameResidual) {
+  const ParameterSet master = gaussian(many_shapes());
+  for (EdgePlan plan : plans()) {
+    SCOPED_TRACE(text_of(plan));
+    std::vector<float> residual(master.values().size(), 0.001F), in_place = residual;
+    for (int round = 0; round < 3; ++round) {
+      plan.result = EdgePlan::Result::Whole;
+      const EdgeCopy whole = encode_edge_copy(master, residual, plan);
+      plan.result = EdgePlan::Result::Blob;
+      const EdgeCopy bare = encode_edge_copy(master, in_place, plan);
+      EXPECT_EQ(bare.blob, whole.blob);
+      EXPECT_EQ(bare.sparsity, whole.sparsity);
+      EXPECT_TRUE(same_bits(in_place, residual));
+      EXPECT_TRUE(bare.values.empty());
+      EdgePlan kept = plan;
+      kept.result = EdgePlan::Result::Whole;
+      EXPECT_EQ(encode_edge_copy(master, {}, plan).blob, encode_edge_copy(master, {}, kept).blob);
+    }
+  }
+}
+
 TEST(EdgeCopy, TheSameBitsOnAnyNumberOfThreads) {
   const ParameterSet master = gaussian(many_shapes());
   for (EdgePlan plan : plans()) {

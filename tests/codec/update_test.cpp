@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <map>
+#include <mutex>
 
 #include <gtest/gtest.h>
 
@@ -93,6 +95,37 @@ TEST(Update, SumsAreTheSameInAnyOrderOnAnyNumberOfThreads) {
   RandomStream random(1, "order");
   const auto first = sum_of(random.permutation(9), 1);
   for (unsigned threads = 1; threads <= 4; ++threads) EXPECT_EQ(sum_of(random.permutation(9), threads), first);
+}
+
+TEST(Update, FoldedTogetherTheyGiveTheSumOfEachAloneAndAllBytesAreTold) {
+  std::vector<Bytes> blobs;
+  for (std::uint64_t i = 0; i < 3; ++i) {
+    // Three of a kind side by side, so that some are cut alike and neighbours of other kinds are not.
+    for (const auto& encoding : kEncodings) blobs.insert(blobs.end(), 3, encoded(encoding, some_delta(blobs.size())));
+  }
+  std::vector<WeightedUpdate> updates;
+  std::vector<std::int64_t> alone(layout().size());
+  for (const Bytes& blob : blobs) {
+    updates.push_back({blob, 1.0 / static_cast<double>(updates.size() + 1)});
+    fold_update(blob, layout(), updates.back().weight, alone);
+  }
+  for (unsigned threads = 1; threads <= 3; ++threads) {
+    std::vector<std::int64_t> together(layout().size());
+    std::mutex mutex;
+    std::map<const std::byte*, const std::byte*> told;
+    fold_updates(updates, layout(), together, threads, [&](ByteSpan read) {
+      const std::lock_guard lock(mutex);
+      told[read.data()] = read.data() + read.size();
+    });
+    EXPECT_EQ(together, alone);
+    for (const Bytes& blob : blobs) {
+      const auto first = told.lower_bound(blob.data());
+      ASSERT_NE(first, told.end());
+      EXPECT_LT(first->first, blob.data() + blob.size());
+      EXPECT_TRUE(std::any_of(told.begin(), told.end(),
+                              [&](const auto& each) { return each.second == blob.data() + blob.size(); }));
+    }
+  }
 }
 
 TEST(Update, TheFoldIsTheFixedPointSumOfTheDecodedValues) {

@@ -77,6 +77,25 @@ TEST(Accumulator, AnyOrderThreadsAndSplitGiveTheSameBits) {
   }
 }
 
+TEST(Accumulator, TheMeanTakenPieceByPieceIsTheMeanAndLeavesItClear) {
+  for (unsigned threads = 1; threads <= 3; ++threads) {
+    Accumulator accumulator(layout(), kCap), fresh(layout(), kCap);
+    const auto all = contributions(threads, 5);
+    for (const auto& c : all) accumulator.add(c.blob, c.examples);
+    const std::vector<float> expected = mean_of(accumulator);
+    std::vector<float> taken(layout()->size());
+    accumulator.take_mean(threads, [&](std::uint64_t first, std::span<const float> part) {
+      std::copy(part.begin(), part.end(), taken.begin() + static_cast<std::ptrdiff_t>(first));
+    });
+    EXPECT_TRUE(same_bits(taken, expected));
+    EXPECT_EQ(accumulator.updates(), 0U);
+    EXPECT_EQ(accumulator.examples(), 0U);
+    accumulator.add(all[0].blob, all[0].examples);
+    fresh.add(all[0].blob, all[0].examples);
+    EXPECT_TRUE(same_bits(mean_of(accumulator), mean_of(fresh)));
+  }
+}
+
 TEST(Accumulator, TheMeanIsThatOfDoubles) {
   const auto all = contributions(99, 9);
   Accumulator accumulator(layout(), kCap);

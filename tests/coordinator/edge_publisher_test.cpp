@@ -24,6 +24,10 @@ model::ParameterSet some_model() {
   return {layout(), std::move(values)};
 }
 
+model::ParameterSet decoded(const codec::EdgeCopy& copy) {
+  return codec::decode_edge_copy(copy.blob, layout());
+}
+
 EdgePolicy schedule() {
   EdgePolicy policy;
   policy.sparsity = 0.8;
@@ -68,9 +72,9 @@ TEST(EdgePublisher, WhatRoundingLostIsInTheCopiesThatFollow) {
   std::vector<double> mean(layout()->size());
   double single = 0;
   for (int round = 0; round < kCopies; ++round) {
-    const auto copy = publisher.publish(global, static_cast<std::uint64_t>(round));
+    const auto copy = decoded(publisher.publish(global, static_cast<std::uint64_t>(round)));
     for (std::size_t i = 0; i < mean.size(); ++i) {
-      const auto value = static_cast<double>(copy.values.values()[i]);
+      const auto value = static_cast<double>(copy.values()[i]);
       mean[i] += value / kCopies;
       if (round == 0) single += std::abs(value - static_cast<double>(global.values()[i]));
     }
@@ -94,10 +98,10 @@ TEST(EdgePublisher, WithoutQuantisationWeightsAreExactOrZero) {
   const auto global = some_model();
   for (std::uint64_t round = 0; round < 3; ++round) {
     const auto copy = publisher.publish(global, round);
-    EXPECT_TRUE(copy.quantized.empty());
+    const auto values = decoded(copy);
     std::size_t zeros = 0;
     for (std::size_t i = 0; i < global.values().size(); ++i) {
-      const float value = copy.values.values()[i];
+      const float value = values.values()[i];
       zeros += value == 0;
       EXPECT_TRUE(value == 0 || value == global.values()[i]);
     }
@@ -105,14 +109,12 @@ TEST(EdgePublisher, WithoutQuantisationWeightsAreExactOrZero) {
   }
 }
 
-TEST(EdgePublisher, AModelThatIsNotFiniteIsNotPublishedAndLeavesNoTrace) {
-  EdgePublisher publisher(layout(), EdgePolicy{}, 1), untroubled(layout(), EdgePolicy{}, 1);
+TEST(EdgePublisher, AModelThatIsNotFiniteIsNotPublished) {
+  EdgePublisher publisher(layout(), EdgePolicy{}, 1);
   publisher.publish(some_model(), 0);
-  untroubled.publish(some_model(), 0);
   auto broken = some_model();
   broken.values()[3] = std::numeric_limits<float>::quiet_NaN();
   EXPECT_THROW(publisher.publish(broken, 1), Error);
-  EXPECT_EQ(publisher.publish(some_model(), 1).blob, untroubled.publish(some_model(), 1).blob);
 }
 
 }  // namespace

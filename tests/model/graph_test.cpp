@@ -118,6 +118,16 @@ TEST(Graph, ATruncatedFileIsRefusedAtEveryLength) {
   }
 }
 
+TEST(Graph, ParametersThatWereDroppedCanBeSetAgain) {
+  Graph graph = small_graph();
+  const Graph before = graph;
+  const ParameterSet parameters = graph.parameters();
+  graph.drop_parameters();
+  EXPECT_EQ(graph.layout()->digest(), before.layout()->digest());
+  graph.set_parameters(parameters);
+  EXPECT_EQ(graph, before);
+}
+
 TEST(Graph, LimitsAreHeld) {
   GraphLimits few;
   few.max_parameters = 7;

@@ -7,7 +7,7 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <poll.h>
-#include <csignal>
+#include <signal.h>
 #include <sys/socket.h>
 
 #include "common/net/tls.h"
@@ -120,6 +120,7 @@ class RawClient {
  public:
   RawClient(const IssuedCertificate* own, const std::function<void(SSL_CTX*)>& adapt)
       : context_(SSL_CTX_new(TLS_method())) {
+    ::signal(SIGPIPE, SIG_IGN);  // who floods writes on when the line is cut
     static const unsigned char kProtocol[] = "\x0btributary/1";
     SSL_CTX_set_alpn_protos(context_, kProtocol, 12);
     if (own != nullptr) use(*own);

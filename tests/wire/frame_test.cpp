@@ -124,6 +124,7 @@ TEST(FramedBlob, IsTheDataFramesOfItsChunksOneAfterTheOther) {
     EXPECT_EQ(framed.frame(i).data(), framed.frames(0, 4).data() + (framed.frame(i).data() - framed.frame(0).data()));
   }
   EXPECT_TRUE(together == blob);
+  EXPECT_TRUE(framed.blob() == blob);
   EXPECT_EQ(framed.frames(1, 2).size(), framed.frame(1).size() + framed.frame(2).size());
 }
 

@@ -1,0 +1,15 @@
+// The one door of tributary-evaluation.so; see evaluation_module.h.
+#include <utility>
+
+#include "coordinator/evaluation_module.h"
+#include "coordinator/held_out.h"
+
+extern "C" tributary::coordinator::Evaluator* tributary_make_evaluator(const tributary::model::Graph& graph,
+                                                                       tributary::data::View& examples,
+                                                                       const std::string& loss,
+                                                                       const tributary::Clock& clock) {
+  using namespace tributary;
+  return coordinator::evaluate_on(graph, std::move(examples), learn::loss_from(loss), clock).release();
+}
+
+static_assert(std::is_same_v<decltype(tributary_make_evaluator), tributary::coordinator::EvaluatorEntry>);
