@@ -79,6 +79,20 @@ Bytes update_blob(const char* encoding) {
                               RandomStream(1, "rounding"));
 }
 
+// Bits a parameter, and the squared error beside the squared norm: the master is normal noise.
+void describe(benchmark::State& state, const codec::UpdateEncoding& encoding) {
+  const Bytes blob = codec::encode_update(*layout(), master().values(), {}, encoding, RandomStream(1, "rounding"));
+  const std::vector<float> values = codec::decode_update(blob, *layout());
+  double error = 0, squares = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const double exact = static_cast<double>(master().values()[i]);
+    error += (static_cast<double>(values[i]) - exact) * (static_cast<double>(values[i]) - exact);
+    squares += exact * exact;
+  }
+  state.counters["bits"] = 8.0 * static_cast<double>(blob.size()) / kParameters;
+  state.counters["vnmse"] = error / squares;
+}
+
 void UpdateEncode(benchmark::State& state, const char* encoding) {
   std::vector<float> residual(kParameters);
   const auto parsed = codec::UpdateEncoding::parse(encoding);
@@ -87,6 +101,7 @@ void UpdateEncode(benchmark::State& state, const char* encoding) {
     benchmark::DoNotOptimize(codec::encode_update(*layout(), master().values(), residual, parsed, random));
   }
   rate(state, 4.0 * kParameters, "float32");
+  describe(state, parsed);
 }
 
 void UpdateCheck(benchmark::State& state, const char* encoding) {
@@ -107,12 +122,21 @@ void UpdateFold(benchmark::State& state, const char* encoding) {
   rate(state, static_cast<double>(blob.size()) + 16.0 * kParameters, "traffic");
 }
 
-BENCHMARK_CAPTURE(UpdateEncode, int8, "int8")->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(UpdateEncode, float32, "float32")->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(UpdateCheck, int8, "int8")->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(UpdateCheck, float32, "float32")->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(UpdateFold, int8, "int8")->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(UpdateFold, float32, "float32")->Unit(benchmark::kMillisecond);
+#define FOR_ENCODING(name, text)                                              \
+  BENCHMARK_CAPTURE(UpdateEncode, name, text)->Unit(benchmark::kMillisecond); \
+  BENCHMARK_CAPTURE(UpdateCheck, name, text)->Unit(benchmark::kMillisecond);  \
+  BENCHMARK_CAPTURE(UpdateFold, name, text)->Unit(benchmark::kMillisecond)
+
+FOR_ENCODING(float32, "float32");
+FOR_ENCODING(int8, "int8");
+FOR_ENCODING(int4, "int4");
+FOR_ENCODING(rotated_1, "rotated:1");
+FOR_ENCODING(rotated_2, "rotated:2");
+FOR_ENCODING(rotated_3, "rotated:3");
+FOR_ENCODING(rotated_4, "rotated:4");
+FOR_ENCODING(topk_100, "topk:1/100");
+FOR_ENCODING(ternary_100, "ternary:1/100");
+FOR_ENCODING(ternary_400, "ternary:1/400");
 
 // The yardsticks, in the same run.
 void PlainInt64Loop(benchmark::State& state) {
