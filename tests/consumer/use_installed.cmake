@@ -25,9 +25,20 @@ foreach(file IN LISTS package_files)
   endif()
 endforeach()
 
-run(${CMAKE_COMMAND} -S ${source_directory} -B ${work_directory}/build -G ${generator}
-    -D CMAKE_PREFIX_PATH=${prefix} -D CMAKE_CXX_COMPILER=${compiler} -D CMAKE_CXX_FLAGS=${flags}
-    -D tributary_version=${tributary_version})
-run(${CMAKE_COMMAND} --build ${work_directory}/build)
-run(${work_directory}/build/app)
+function(build_app name)
+  set(build ${work_directory}/${name})
+  run(${CMAKE_COMMAND} -S ${source_directory}/${name} -B ${build} -G ${generator}
+      -D CMAKE_PREFIX_PATH=${prefix} -D CMAKE_CXX_COMPILER=${compiler} -D CMAKE_CXX_FLAGS=${flags}
+      -D tributary_version=${tributary_version} -D project_directory=${project_directory})
+  run(${CMAKE_COMMAND} --build ${build})
+endfunction()
+
+build_app(app)
+run(${work_directory}/app/app)
+build_app(agent)
+# Without a bundle it says how it is called.
+execute_process(COMMAND ${work_directory}/agent/app RESULT_VARIABLE result ERROR_VARIABLE said)
+if(NOT result EQUAL 2 OR NOT said MATCHES "FILE.bundle")
+  message(FATAL_ERROR "the agent did not run: ${result} ${said}")
+endif()
 file(REMOVE_RECURSE ${work_directory})
