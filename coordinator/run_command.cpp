@@ -38,7 +38,7 @@ void raise_open_files() {
 // What a round needs for a moment goes back to the system at once: the models and blobs of one round must not stand
 // beside the holes that the last one's left. Pieces of a blob on their way are below the limit and stay in the heap.
 void keep_memory_small() {
-  ::mallopt(M_MMAP_THRESHOLD, 1 << 20);
+  ::mallopt(M_MMAP_THRESHOLD, 384 << 10);
   ::mallopt(M_TRIM_THRESHOLD, 4 << 20);
   ::mallopt(M_ARENA_MAX, 2);
 }
