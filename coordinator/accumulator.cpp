@@ -88,7 +88,7 @@ void Accumulator::clear() {
 }
 
 void Accumulator::release() {
-  sum_ = {};
+  sum_ = std::vector<std::int64_t>();  // not {}: that would keep the memory
   updates_ = 0;
   examples_ = 0;
 }

@@ -16,15 +16,19 @@ std::shared_ptr<const wire::FramedBlob> framed(ByteSpan blob) {
 
 }  // namespace
 
+GlobalModel::Skeleton::Skeleton(const model::Graph& graph) {
+  const Bytes packed = model::pack_skeleton(graph);
+  framed = coordinator::framed(packed);
+  digest = sha256(packed);
+}
+
 GlobalModel::GlobalModel(const model::Graph& graph, const Settings& settings, unsigned threads)
     : settings_(settings),
       threads_(threads),
+      skeleton_(graph),
       global_(graph.parameters()),
       optimizer_(global_.layout_ptr(), settings.server),
       publisher_(global_.layout_ptr(), settings.edge, threads) {
-  const Bytes skeleton = model::pack_skeleton(graph);
-  skeleton_ = framed(skeleton);
-  skeleton_digest_ = sha256(skeleton);
   make_edge_copy();
 }
 
@@ -60,14 +64,14 @@ std::shared_ptr<const Broadcast> GlobalModel::broadcast(std::uint64_t round) con
   auto broadcast = std::make_shared<Broadcast>();
   wire::Offer& offer = broadcast->offer;
   offer.round = round;
-  offer.model = skeleton_digest_;
-  offer.model_bytes = skeleton_->blob_bytes();
+  offer.model = skeleton_.digest;
+  offer.model_bytes = skeleton_.framed->blob_bytes();
   offer.edge = edge_digest_;
   offer.edge_bytes = framed_edge_->blob_bytes();
   offer.encoding = settings_.update_encoding;
   offer.seed = settings_.seed;
   offer.plan = settings_.training;
-  broadcast->model = skeleton_;
+  broadcast->model = skeleton_.framed;
   broadcast->edge = framed_edge_;
   return broadcast;
 }

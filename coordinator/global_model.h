@@ -43,15 +43,23 @@ class GlobalModel {
  private:
   void make_edge_copy();
 
+  // The graph without values. Made before the rest, because it takes three times the model for a moment.
+  struct Skeleton {
+    explicit Skeleton(const model::Graph& graph);
+    std::shared_ptr<const wire::FramedBlob> framed;
+    Digest digest;
+  };
+
   const Settings& settings_;
   unsigned threads_;
+  Skeleton skeleton_;
   model::ParameterSet global_;
   ServerOptimizer optimizer_;
   EdgePublisher publisher_;
   std::uint64_t round_ = 0;
 
-  std::shared_ptr<const wire::FramedBlob> skeleton_, framed_edge_;
-  Digest skeleton_digest_, edge_digest_, model_digest_;
+  std::shared_ptr<const wire::FramedBlob> framed_edge_;
+  Digest edge_digest_, model_digest_;
   double edge_sparsity_ = 0;
 };
 

@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include <malloc.h>
+
 #include "common/base/text.h"
 
 namespace tributary::coordinator {
@@ -30,6 +32,10 @@ std::uint64_t resident_bytes() {
 
 std::uint64_t peak_resident_bytes() {
   return status_bytes("VmHWM:");
+}
+
+void give_free_memory_back() {
+  ::malloc_trim(0);
 }
 
 }  // namespace tributary::coordinator

@@ -38,8 +38,8 @@ void raise_open_files() {
 // What a round needs for a moment goes back to the system at once: the models and blobs of one round must not stand
 // beside the holes that the last one's left. Pieces of a blob on their way are below the limit and stay in the heap.
 void keep_memory_small() {
-  ::mallopt(M_MMAP_THRESHOLD, 1 << 20);
-  ::mallopt(M_TRIM_THRESHOLD, 16 << 20);
+  ::mallopt(M_MMAP_THRESHOLD, 384 << 10);
+  ::mallopt(M_TRIM_THRESHOLD, 4 << 20);
   ::mallopt(M_ARENA_MAX, 2);
 }
 
@@ -129,6 +129,7 @@ options::Command run_command() {
 }
 
 int run(const options::Arguments& arguments, const options::Keys& keys, Settings settings) {
+  keep_memory_small();
   const Path folder = arguments.positional.at(0);
   const Federation federation = read_federation(folder);
   settings.federation = federation.name;
@@ -145,7 +146,6 @@ int run(const options::Arguments& arguments, const options::Keys& keys, Settings
 
   const std::uint64_t parameters = graph.layout()->size();
   raise_open_files();
-  keep_memory_small();
   Enrollment enrollment(folder);
   const std::uint32_t awaited = settings.round.participants.of(static_cast<std::uint32_t>(enrollment.size()));
   settings.round.participants = Share::parse(std::to_string(std::max(awaited, 1U)));
@@ -173,6 +173,7 @@ int run(const options::Arguments& arguments, const options::Keys& keys, Settings
     listened = true;
     write_atomically(files, out / "coordinator.address", as_bytes(address + "\n"));
     graph.drop_parameters();  // the server has a copy
+    give_free_memory_back();
     view.note(federation.name + " listens on " + address);
     view.waiting_for(awaited);
   };

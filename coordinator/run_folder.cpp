@@ -40,6 +40,7 @@ void RunFolder::append(const RoundRecord& record) {
 void RunFolder::write_models(model::Graph graph, model::ParameterSet global, codec::EdgeCopy edge) {
   graph.set_parameters(global);
   global = model::ParameterSet();
+  edge.blob = Bytes();
   const Bytes edge_onnx = edge::edge_graph(graph, edge).serialize();
   edge = codec::EdgeCopy();
   const Bytes global_onnx = graph.serialize();

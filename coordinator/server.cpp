@@ -233,6 +233,7 @@ asio::awaitable<void> Server::State::settle(LiveRound& round, bool publish) {
   if (publish) {
     co_await runtime.on_worker([&] {
       const TimePoint begun = runtime.clock().now();
+      give_free_memory_back();  // of the uploads, before the edge copy needs its own
       models.apply(intake.sum(), record.round);
       record.seconds.encode = seconds(runtime.clock().now() - begun);
     });
@@ -266,6 +267,7 @@ asio::awaitable<Ending> Server::State::take_ending() {
   Ending ending;
   co_await runtime.on_worker([&] {
     intake.sum().release();
+    give_free_memory_back();
     ending.edge = models.edge();
     ending.round = models.round();
     ending.global = models.take_global();

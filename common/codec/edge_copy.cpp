@@ -215,6 +215,12 @@ EdgeCopy decode_edge_copy_quantized(ByteSpan blob, const model::LayoutPtr& layou
   return copy;
 }
 
+EdgeCopy decode_edge_copy_quantized(Bytes&& blob, const model::LayoutPtr& layout, const DecodeLimits& limits) {
+  EdgeCopy copy = decode(blob, layout, limits, true);
+  copy.blob = std::move(blob);
+  return copy;
+}
+
 double cubic_sparsity(double initial, double final, std::uint64_t begin, std::uint64_t end, std::uint64_t round) {
   if (round >= end) return final;
   if (round <= begin) return initial;

@@ -81,6 +81,8 @@ model::ParameterSet decode_edge_copy(ByteSpan blob, const model::LayoutPtr& layo
 
 // Also gives back the integers, for an edge.onnx made on a participant. entropy_bits is 0: it is the encoder's.
 EdgeCopy decode_edge_copy_quantized(ByteSpan blob, const model::LayoutPtr& layout, const DecodeLimits& limits = {});
+// The same with the blob moved into the result.
+EdgeCopy decode_edge_copy_quantized(Bytes&& blob, const model::LayoutPtr& layout, const DecodeLimits& limits = {});
 
 // Gradual pruning (Zhu & Gupta 2017, "To prune, or not to prune", eq. 1): sparsity after round `round` of a schedule
 // that goes from `initial` to `final` between rounds `begin` and `end` along a cubic; constant before and after.

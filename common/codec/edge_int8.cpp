@@ -115,9 +115,11 @@ class Int8Encoder {
 
     Block& parts = blocks_[b];
     parts.mask.resize(block.mask_bytes());
-    parts.symbols.resize(block.size() + kSlack);
+    // Packed elsewhere first, so that what is kept until all blocks are counted has no room to spare.
+    std::vector<std::uint8_t> symbols(block.size() + kSlack);
     const std::int8_t* q = tensor.out.q.data() + block.begin;
-    parts.symbols.resize(kernels().pack(q, block.size(), parts.mask.data(), parts.symbols.data()));
+    const std::size_t count = kernels().pack(q, block.size(), parts.mask.data(), symbols.data());
+    parts.symbols.assign(symbols.begin(), symbols.begin() + static_cast<std::ptrdiff_t>(count));
     fill_last_byte(parts.mask, block.size());
 
     Counts masks{}, values{};
