@@ -79,7 +79,7 @@ TEST_F(ScenarioTest, EachProgramGetsItsOwnKeysAndOnlyThoseThatWereSet) {
 }
 
 TEST_F(ScenarioTest, TheReportShowsTheCrowdWithDefaults) {
-  EXPECT_THAT(own_configuration(keys_), Contains(std::pair<std::string, std::string>("simulation.partition", "iid")));
+  EXPECT_THAT(configuration(keys_), Contains(std::pair<std::string, std::string>("simulation.partition", "iid")));
 }
 
 TEST(ParticipantNamesTest, SortAsTheyCount) {
