@@ -17,14 +17,19 @@ constexpr const char* kForms = "constant:X, uniform:A,B or lognormal:MEDIAN,SIGM
   fail(Error::Kind::Malformed, "\"" + std::string(text) + "\": " + what);
 }
 
+std::string how_many(std::size_t count) {
+  return count == 1 ? "one number" : "two numbers";
+}
+
 std::vector<double> numbers_of(std::string_view text, std::string_view list, std::size_t count) {
   std::vector<double> numbers;
+  if (trim(list).empty()) malformed(text, how_many(count) + " expected: " + kForms);
   for (const std::string_view word : split(list, ',')) {
     const auto number = parse_double(trim(word));
     if (!number || *number < 0 || *number > kLargest) malformed(text, "numbers from 0 to 1e12 expected: " + std::string(kForms));
     numbers.push_back(*number);
   }
-  if (numbers.size() != count) malformed(text, std::to_string(count) + " numbers expected: " + kForms);
+  if (numbers.size() != count) malformed(text, how_many(count) + " expected: " + kForms);
   return numbers;
 }
 

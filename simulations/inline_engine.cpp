@@ -60,12 +60,12 @@ class Chronicle final : public coordinator::Observer {
 // Real time, or simulated when the scenario says so.
 class Time {
  public:
-  Time(const Scenario& scenario, unsigned workers) {
+  Time(const Scenario& scenario, unsigned workers, bool evaluates) {
     if (scenario.habits.any()) {
       simulated_ = std::make_unique<net::SimulatedRuntime>(manual_, workers);
     } else {
       // One more, so that an evaluation does not hold up the next round's training.
-      real_ = net::make_runtime(system_, workers + 1);
+      real_ = net::make_runtime(system_, workers + (evaluates ? 1 : 0));
     }
   }
   net::Runtime& runtime() { return simulated_ ? *simulated_ : *real_; }
@@ -189,7 +189,7 @@ InlineRun run_inline(Files& files, const options::Keys& keys, const Scenario& sc
                                          learn::loss_from(settings.training.loss), system);
   }
   coordinator::RunFolder folder = coordinator::RunFolder::create(files, out);
-  Time time(scenario, workers);
+  Time time(scenario, workers, evaluator != nullptr);
   Chronicle chronicle(folder, watcher, time.runtime().clock());
   coordinator::Server server(time.runtime(), files, settings, graph, evaluator.get(), chronicle, out / "uploads");
   Engine engine(files, scenario, settings, holdings, time, server);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdio>
 #include <functional>
 #include <map>
@@ -70,7 +71,9 @@ Spread spread(const std::vector<const Result*>& runs, const Figure& figure) {
 
 std::string text_of(const Spread& spread, Unit unit) {
   if (spread.count == 0) return "-";
-  std::string text = coordinator::with_unit(spread.median, unit);
+  const bool between = unit == Unit::Count && spread.median != std::floor(spread.median);  // of two counts
+  std::string text = between ? coordinator::with_unit(std::floor(spread.median), unit) + ".5"
+                             : coordinator::with_unit(spread.median, unit);
   if (spread.least == spread.largest) return text;
   return text + " (" + coordinator::with_unit(spread.least, unit) + " - " + coordinator::with_unit(spread.largest, unit) + ")";
 }
