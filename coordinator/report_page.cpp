@@ -21,7 +21,9 @@ double per(std::uint64_t total, std::uint64_t count) {
 }
 
 Series series(const Report& report, std::string name, unsigned colour, const Value& value) {
-  Series result{std::move(name), colour, {}};
+  Series result;
+  result.name = std::move(name);
+  result.colour = colour;
   for (const RoundRecord& record : report.rounds) result.y.push_back(value(record));
   return result;
 }

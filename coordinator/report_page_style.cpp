@@ -38,6 +38,7 @@ svg text { font-size: 11px; fill: var(--soft); font-variant-numeric: tabular-num
 .grid { stroke: var(--line); stroke-width: 1; }
 .level { stroke: var(--level); stroke-width: 1.3; stroke-dasharray: 5 4; }
 .line { fill: none !important; stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; }
+.band { fill-opacity: .16; }
 circle { stroke: var(--card); stroke-width: 1; }
 .tip { fill: transparent; } .tip:hover { fill: var(--ink); fill-opacity: .06; }
 i.s1 { background: var(--c1); } i.s2 { background: var(--c2); } i.s3 { background: var(--c3); }

@@ -75,6 +75,8 @@ Extent extent_of(const Plot& plot) {
     if (plot.marks == Plot::Marks::StackedBars) extent.take(stacked_at(plot, i));
     for (const Series& series : plot.series) {
       if (series.y[i]) extent.take(*series.y[i]);
+      if (i < series.low.size() && series.low[i]) extent.take(*series.low[i]);
+      if (i < series.high.size() && series.high[i]) extent.take(*series.high[i]);
     }
   }
   if (extent.empty()) return extent;
@@ -156,6 +158,7 @@ class Drawing {
     if (plot_.marks == Plot::Marks::StackedBars) {
       bars();
     } else {
+      for (const Series& series : plot_.series) band(series);
       for (const Series& series : plot_.series) line(series);
     }
     for (const Reference& reference : plot_.references) level(reference);
@@ -194,6 +197,28 @@ class Drawing {
       text(x_at(i), kHeight - kBottom + 16, "middle", std::to_string(plot_.x[i]));
     }
     text(kLeft + kInnerWidth / 2, kHeight - 3, "middle", "round");
+  }
+
+  // One area for each stretch of x without a gap: there along the upper edge, back along the lower.
+  void band(const Series& series) {
+    std::string there, back, areas;
+    const auto end_area = [&] {
+      if (!there.empty()) areas += "M" + there.substr(1) + back + "Z";
+      there.clear();
+      back.clear();
+    };
+    for (std::size_t i = 0; i < std::min(series.low.size(), series.high.size()); ++i) {
+      if (!series.low[i] || !series.high[i]) {
+        end_area();
+        continue;
+      }
+      const std::string x = at(x_at(i)) + " ";
+      there += "L" + x + at(axis_.place(*series.high[i]));
+      back.insert(0, "L" + x + at(axis_.place(*series.low[i])));
+    }
+    end_area();
+    if (areas.empty()) return;
+    out_ += "<path class=\"band s" + std::to_string(series.colour) + "\" d=\"" + areas + "\"/>";
   }
 
   void line(const Series& series) {

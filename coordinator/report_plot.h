@@ -20,6 +20,8 @@ struct Series {
   std::string name;
   unsigned colour = 1;                   // 1 to 6: --c1 to --c6
   std::vector<std::optional<double>> y;  // one for each x; missing where there is no value
+  // The band around the line, for Marks::Lines: as many as y, or empty for none.
+  std::vector<std::optional<double>> low = {}, high = {};
 };
 
 // A level to compare with, drawn as a dashed line over the whole width.

@@ -61,6 +61,9 @@ struct AgentOptions {
   Path state;                     // folder for what must survive a restart (residuals: a model's size); empty = memory
   std::uint64_t max_model_bytes = std::uint64_t{4} << 30;  // of a model or edge copy offered; more is declined
   std::shared_ptr<Workshop> workshop = nullptr;            // null = one of its own
+  // For simulated time, in which work takes none: training takes so long on the runtime's clock as it would at this
+  // pace, and is reported so. 0 = what it takes.
+  double simulated_examples_per_second = 0;
 };
 
 // What a user may want to see. Called on the network thread.

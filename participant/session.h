@@ -106,6 +106,7 @@ class Session {
   asio::awaitable<bool> fetch_model(Job& job, BlobName blob);
   asio::awaitable<Learnt> learn(Job& job, const Assignment& assignment, const data::View& view, SharedBlob edge,
                                 ResidualKey& key);
+  asio::awaitable<void> pretend_to_train(Job& job, double seconds);
   asio::awaitable<void> upload(Job& job, const Assignment& assignment, const data::View& view, Learnt& learnt);
   asio::awaitable<void> wait_for_verdict(Job& job);
   asio::awaitable<void> settle(std::uint64_t round, bool accepted);

@@ -21,6 +21,15 @@ std::uint64_t peak_rss_bytes() {
   return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
 }
 
+// Of a participant whose pace is simulated; before its training, so that training which will be stopped costs nothing.
+double simulated_seconds(const AgentOptions& options, const learn::TrainingPlan& plan, std::uint64_t examples) {
+  if (options.simulated_examples_per_second <= 0) return 0;
+  double seen = plan.epochs * static_cast<double>(examples);
+  const std::uint64_t batch = plan.batch_size == 0 ? examples : plan.batch_size;
+  if (plan.max_steps != 0) seen = std::min(seen, static_cast<double>(plan.max_steps) * static_cast<double>(batch));
+  return seen / options.simulated_examples_per_second;
+}
+
 model::GraphLimits limits_of(const AgentOptions& options) {
   model::GraphLimits limits;
   limits.max_file_bytes = std::min(limits.max_file_bytes, options.max_model_bytes);
@@ -159,6 +168,8 @@ void Session::abandon_download() {
 asio::awaitable<Learnt> Session::learn(Job& job, const Assignment& assignment, const data::View& view, SharedBlob edge,
                                        ResidualKey& key) {
   Learnt learnt;
+  const double pretended = simulated_seconds(mine_.options, assignment.plan, view.size());
+  if (pretended > 0) co_await pretend_to_train(job, pretended);
   co_await mine_.runtime.on_worker([&] {
     if (job.stopped) {
       learnt.ending = Learnt::Ending::Stopped;
@@ -173,7 +184,15 @@ asio::awaitable<Learnt> Session::learn(Job& job, const Assignment& assignment, c
                       {assignment.seed, assignment.round, mine_.options.name, assignment.plan, assignment.encoding},
                       mine_.residuals.load(key), mine_.runtime.clock(), [&job] { return job.stopped.load(); });
   });
+  if (pretended > 0) learnt.training.seconds = pretended;
   co_return learnt;
+}
+
+// Lets the time of the training pass, unless it is stopped before.
+asio::awaitable<void> Session::pretend_to_train(Job& job, double seconds) {
+  const TimePoint end = now() + from_seconds(seconds);
+  const auto timer = mine_.runtime.at(end, [this] { changed_.notify(); });
+  while (!job.stopped && now() < end) co_await changed_.wait();
 }
 
 asio::awaitable<void> Session::upload(Job& job, const Assignment& assignment, const data::View& view, Learnt& learnt) {

@@ -20,17 +20,6 @@ void refuse_a_used_folder(const Files& files, const Path& out) {
   }
 }
 
-// A name that certificates may carry.
-std::string federation_name(const std::string& title) {
-  std::string name;
-  for (const char c : title) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-    if (name.size() < 64 && (plain || (!name.empty() && (c == '-' || c == '.')))) name += c;
-  }
-  if (name.empty() || name.front() == '_') name.insert(0, "simulation");
-  return name;
-}
-
 std::string folder_number(std::size_t number) {
   std::string text = std::to_string(number);
   if (text.size() < 4) text.insert(0, 4 - text.size(), '0');
@@ -56,16 +45,32 @@ std::vector<Path> enrol(Files& files, const Clock& clock, const Path& folder, co
 
 }  // namespace
 
+std::string federation_name(const std::string& title) {
+  std::string name;
+  for (const char c : title) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+    if (name.size() < 64 && (plain || (!name.empty() && (c == '-' || c == '.')))) name += c;
+  }
+  if (name.empty() || name.front() == '_') name.insert(0, "simulation");
+  return name;
+}
+
+Holdings share_out(const Files& files, const Scenario& scenario, const Path& out) {
+  refuse_a_used_folder(files, out);
+  Holdings holdings;
+  holdings.examples = data::load(scenario.data);
+  holdings.names = participant_names(scenario.crowd.participants);
+  holdings.parts = data::partition(*holdings.examples, scenario.crowd.partition, scenario.crowd.participants,
+                                   scenario.coordinator.seed);
+  return holdings;
+}
+
 Federation make_federation(Files& files, const Clock& clock, const std::string& title, Scenario& scenario,
                            const Path& out) {
-  refuse_a_used_folder(files, out);
-  // What may be wrong with the user's data shows before anything is written.
-  const data::DatasetPtr checked = data::load(scenario.data);
   Federation federation;
-  federation.names = participant_names(scenario.crowd.participants);
-  federation.parts =
-      data::partition(*checked, scenario.crowd.partition, scenario.crowd.participants, scenario.coordinator.seed);
-  federation.examples = checked;
+  // What may be wrong with the user's data shows before anything is written.
+  federation.holdings = share_out(files, scenario, out);
+  const auto& [examples, names, parts] = federation.holdings;
   federation.folder = out / "federation";
   federation.logs = out / "logs";
 
@@ -73,8 +78,8 @@ Federation make_federation(Files& files, const Clock& clock, const std::string& 
   files.make_directories(federation.logs);
   files.make_directories(out / "parts");
   scenario.data = data::unpack(scenario.data, out / "data");
-  for (std::size_t p = 0; p < federation.names.size(); ++p) {
-    data::save_index(out / "parts" / (federation.names[p] + ".index"), federation.parts[p]);
+  for (std::size_t p = 0; p < names.size(); ++p) {
+    data::save_index(out / "parts" / (names[p] + ".index"), parts[p]);
   }
   scenario.data.index = out / "parts" / "{name}.index";
 
@@ -83,7 +88,7 @@ Federation make_federation(Files& files, const Clock& clock, const std::string& 
   who.host = kLoopback;
   who.port = kNominalPort;
   coordinator::init_federation(federation.folder, who, clock);
-  federation.bundles = enrol(files, clock, federation.folder, out / "bundles", federation.names, scenario.crowd);
+  federation.bundles = enrol(files, clock, federation.folder, out / "bundles", names, scenario.crowd);
   return federation;
 }
 

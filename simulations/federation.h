@@ -20,17 +20,29 @@
 
 namespace tributary::simulation {
 
-struct Federation {
-  Path folder;                // for `tributary-coordinator run`
-  std::vector<Path> bundles;  // one folder a process
-  Path logs;
+// Who holds what.
+struct Holdings {
   data::DatasetPtr examples;  // all of them
   std::vector<std::string> names;
   std::vector<std::vector<std::uint32_t>> parts;  // of each name
 };
 
-// Throws Refused when `out` holds a run already; what data::load, data::partition and coordinator::init_federation
-// throw. `scenario.data` then names the unpacked files and the participants' subsets.
+struct Federation {
+  Path folder;                // for `tributary-coordinator run`
+  std::vector<Path> bundles;  // one folder a process
+  Path logs;
+  Holdings holdings;
+};
+
+// Loads and deals the examples. Throws Refused when `out` holds a run already; what data::load and data::partition
+// throw. Nothing is written.
+Holdings share_out(const Files& files, const Scenario& scenario, const Path& out);
+
+// What tributary::net::check_name takes, of a scenario's title.
+std::string federation_name(const std::string& title);
+
+// The files of a federation of processes. Throws what share_out and coordinator::init_federation throw.
+// `scenario.data` then names the unpacked files and the participants' subsets.
 Federation make_federation(Files& files, const Clock& clock, const std::string& title, Scenario& scenario,
                            const Path& out);
 

@@ -41,6 +41,10 @@ void bind(options::Keys& keys, Scenario& scenario) {
              "threads of each process that train");
   keys.text("simulation.partition", crowd.partition,
             "who holds what: iid, shards:K, dirichlet:ALPHA, quantity_lognormal:SIGMA or quantity_power:EXPONENT");
+  keys.choice("simulation.engine", crowd.engine, {"processes", "inline"},
+              "processes: the real programs over TLS; inline: the same code in this process, without sockets");
+  keys.count("simulation.workers", crowd.workers, {0, 1024}, "threads of the inline engine that train; 0 = all cores");
+  bind(keys, scenario.habits);
   options::bind_data(keys, scenario.data, "data", "training examples, shared out over the participants");
   coordinator::bind(keys, scenario.coordinator);
 }
@@ -57,6 +61,16 @@ void complete(Scenario& scenario, options::Keys& keys) {
     if (keys.was_set(key)) {
       fail(Error::Kind::Malformed, std::string(key) + ": a simulation listens on a free port of 127.0.0.1; remove it");
     }
+  }
+  check(scenario.habits);
+  if (scenario.habits.any() && scenario.crowd.engine != "inline") {
+    fail(Error::Kind::Malformed,
+         "simulation.latency_ms, bandwidth_mbps, examples_per_second and online_seconds simulate time: add --engine inline");
+  }
+  if (scenario.habits.online_seconds && !keys.was_set("round.participants")) {
+    fail(Error::Kind::Malformed,
+         "round.participants is not set: with simulation.online_seconds the whole crowd is never there at once, so say "
+         "how many the first round waits for");
   }
   if (!keys.was_set("round.participants")) {
     keys.set("round.participants", std::to_string(scenario.crowd.participants), "simulation.participants");
@@ -87,12 +101,14 @@ std::vector<std::string> data_arguments(const options::Keys& keys) {
   return arguments;
 }
 
-std::vector<std::pair<std::string, std::string>> own_configuration(const options::Keys& keys) {
-  std::vector<std::pair<std::string, std::string>> configuration;
+std::vector<std::pair<std::string, std::string>> configuration(const options::Keys& keys) {
+  std::vector<std::pair<std::string, std::string>> own, others;
   for (const options::KeyInfo& key : keys.list()) {
-    if (is_own(key.name) || is_data(key.name)) configuration.emplace_back(key.name, keys.value(key.name));
+    auto& list = is_own(key.name) || is_data(key.name) ? own : others;
+    list.emplace_back(key.name, keys.value(key.name));
   }
-  return configuration;
+  own.insert(own.end(), others.begin(), others.end());
+  return own;
 }
 
 std::vector<std::string> participant_names(std::uint32_t count) {

@@ -12,6 +12,7 @@
 #include "common/data/source.h"
 #include "common/options/keys.h"
 #include "coordinator/settings.h"
+#include "simulations/habits.h"
 
 namespace tributary::simulation {
 
@@ -20,6 +21,8 @@ struct Crowd {
   std::uint32_t participants_per_process = 1;  // simulation.participants_per_process
   std::uint32_t workers_per_process = 1;       // simulation.workers_per_process: threads that train
   std::string partition = "iid";               // simulation.partition: see common/data/partition.h
+  std::string engine = "processes";            // simulation.engine: "processes" or "inline"
+  std::uint32_t workers = 0;                   // simulation.workers: of the inline engine, threads; 0 = usable cores
 
   std::uint32_t processes() const;
 };
@@ -28,6 +31,7 @@ struct Scenario {
   coordinator::Settings coordinator;
   data::DataSource data;  // training examples, shared out over the crowd
   Crowd crowd;
+  HabitPolicy habits;  // simulation.latency_ms and so on; inline engine only
 };
 
 void bind(options::Keys& keys, Scenario& scenario);
@@ -41,8 +45,8 @@ void complete(Scenario& scenario, options::Keys& keys);
 std::vector<std::string> coordinator_arguments(const options::Keys& keys);
 // The data.* keys that were set, with their present values.
 std::vector<std::string> data_arguments(const options::Keys& keys);
-// Every simulation.* and data.* key with its present value, for the report.
-std::vector<std::pair<std::string, std::string>> own_configuration(const options::Keys& keys);
+// Every key with its present value, for the report: simulation.* and data.* first.
+std::vector<std::pair<std::string, std::string>> configuration(const options::Keys& keys);
 
 // "p0000", "p0001", ...: wide enough for all of them to sort as they count.
 std::vector<std::string> participant_names(std::uint32_t count);

@@ -31,6 +31,7 @@ struct Orders {
 
 // What the watcher sees, in order.
 struct Watcher {
+  std::function<void(const std::string&)> note;  // what is about to run
   std::function<void(std::size_t processes)> started;
   std::function<void(const coordinator::RoundRecord&)> round;
   std::function<void(const std::string&)> warning;

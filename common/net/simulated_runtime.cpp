@@ -1,5 +1,13 @@
 #include "common/net/simulated_runtime.h"
 
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include <asio/async_result.hpp>
 #include <asio/post.hpp>
 #include <asio/use_awaitable.hpp>
 
@@ -19,8 +27,84 @@ class SimulatedRuntime::Handle final : public Runtime::Timer {
   Timers::key_type key_;
 };
 
-SimulatedRuntime::SimulatedRuntime(ManualClock& clock)
-    : clock_(clock), timers_(std::make_shared<Timers>()), io_(std::make_unique<asio::io_context>(1)) {}
+// Threads that take work in the order in which it came, and who waits for it, in the same order.
+class SimulatedRuntime::Pool {
+ public:
+  explicit Pool(unsigned workers) {
+    for (unsigned i = 0; i < workers; ++i) threads_.emplace_back([this] { labour(); });
+  }
+  ~Pool() {
+    {
+      const std::lock_guard lock(mutex_);
+      closed_ = true;
+    }
+    changed_.notify_all();
+    for (std::thread& thread : threads_) thread.join();
+  }
+
+  // `resume` is called by resume_oldest(). Both belong to the calling thread; only `work` runs elsewhere.
+  void add(std::function<void()> work, std::function<void()> resume) {
+    auto job = std::make_shared<Job>(std::move(work));
+    waiting_.push_back({job, std::move(resume)});
+    {
+      const std::lock_guard lock(mutex_);
+      to_do_.push_back(std::move(job));
+    }
+    changed_.notify_all();
+  }
+
+  bool idle() const { return waiting_.empty(); }
+
+  // Waits until the work that was added first is done, and lets go on who waits for it. REQUIRES: not idle.
+  void resume_oldest() {
+    Waiting oldest = std::move(waiting_.front());
+    waiting_.pop_front();
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [&] { return oldest.job->done; });
+    }
+    oldest.resume();
+  }
+
+ private:
+  struct Job {
+    explicit Job(std::function<void()> the_work) : work(std::move(the_work)) {}
+    std::function<void()> work;
+    bool done = false;
+  };
+  struct Waiting {
+    std::shared_ptr<Job> job;
+    std::function<void()> resume;
+  };
+
+  void labour() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      changed_.wait(lock, [this] { return closed_ || !to_do_.empty(); });
+      if (closed_) return;
+      const std::shared_ptr<Job> job = std::move(to_do_.front());
+      to_do_.pop_front();
+      lock.unlock();
+      job->work();
+      lock.lock();
+      job->done = true;
+      changed_.notify_all();
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::shared_ptr<Job>> to_do_;
+  bool closed_ = false;
+  std::deque<Waiting> waiting_;  // the calling thread's
+  std::vector<std::thread> threads_;
+};
+
+SimulatedRuntime::SimulatedRuntime(ManualClock& clock, unsigned workers)
+    : clock_(clock),
+      timers_(std::make_shared<Timers>()),
+      io_(std::make_unique<asio::io_context>(1)),
+      pool_(workers == 0 ? nullptr : std::make_unique<Pool>(workers)) {}
 
 SimulatedRuntime::~SimulatedRuntime() = default;
 
@@ -36,8 +120,27 @@ asio::awaitable<void> SimulatedRuntime::sleep_until(TimePoint t) {
 }
 
 asio::awaitable<void> SimulatedRuntime::on_worker(std::function<void()> work) {
-  co_await asio::post(*io_, asio::use_awaitable);  // others get their turn, as with a real pool
-  work();
+  if (!pool_) {
+    co_await asio::post(*io_, asio::use_awaitable);  // others get their turn, as with a real pool
+    work();
+    co_return;
+  }
+  std::exception_ptr failure;
+  const auto start = [this, &work, &failure](auto handler) {
+    // A std::function must be copyable, a handler is not.
+    auto shared = std::make_shared<decltype(handler)>(std::move(handler));
+    pool_->add(
+        [&work, &failure] {
+          try {
+            work();
+          } catch (...) {
+            failure = std::current_exception();
+          }
+        },
+        [this, shared] { asio::post(*io_, std::move(*shared)); });
+  };
+  co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(start, asio::use_awaitable);
+  if (failure) std::rethrow_exception(failure);
 }
 
 std::unique_ptr<Runtime::Timer> SimulatedRuntime::at(TimePoint t, std::function<void()> action) {
@@ -47,6 +150,7 @@ std::unique_ptr<Runtime::Timer> SimulatedRuntime::at(TimePoint t, std::function<
   return std::make_unique<Handle>(timers_, key);
 }
 
+// Runs what is ready.
 void SimulatedRuntime::settle() {
   io_->restart();
   while (io_->poll() != 0) {
@@ -69,13 +173,20 @@ bool SimulatedRuntime::run_until(const std::function<bool()>& done) {
   for (;;) {
     settle();
     if (done()) return true;
+    if (pool_ && !pool_->idle()) {
+      pool_->resume_oldest();
+      continue;
+    }
     if (timers_->empty()) return false;
     fire_next();
   }
 }
 
 void SimulatedRuntime::run_to(TimePoint t) {
-  for (settle(); !timers_->empty() && timers_->begin()->first.first <= t; settle()) fire_next();
+  run_until([&] {
+    const bool at_work = pool_ && !pool_->idle();
+    return !at_work && (timers_->empty() || timers_->begin()->first.first > t);
+  });
   if (t > clock_.now()) clock_.set(t);
 }
 

@@ -1,8 +1,10 @@
 // common/net/simulated_runtime.h
 //
-// A Runtime in simulated time: handlers run until none is ready, then the clock jumps to the next timer. Work for the
-// pool runs in place. Everything happens on the calling thread and in an order that depends on nothing outside, so a
-// federation over loopback channels replays exactly. Sockets do not belong here: their readiness comes from outside.
+// A Runtime in simulated time: handlers run until none is ready and no work is pending, then the clock jumps to the next
+// timer. Work takes no simulated time. It runs in place, or on a pool of real threads; then who waits for it resumes in
+// the order in which the work was handed over, whichever ends first. So everything on the calling thread happens in an
+// order that depends on nothing outside, and a federation over loopback channels replays exactly with any number of
+// workers. Sockets do not belong here: their readiness comes from outside.
 //
 // Life: make it, spawn coroutines (Gate), run() or run_until(); again as often as wanted.
 #pragma once
@@ -19,8 +21,10 @@ namespace tributary::net {
 
 class SimulatedRuntime final : public Runtime {
  public:
-  // The clock is moved by this object only, and outlives it.
-  explicit SimulatedRuntime(ManualClock& clock);
+  // The clock is moved by this object only, never while work is under way, and outlives it. `workers` threads run the
+  // work; 0 = in place.
+  explicit SimulatedRuntime(ManualClock& clock, unsigned workers = 0);
+  // Waits for the work that is being done and drops what waits.
   ~SimulatedRuntime() override;
 
   asio::io_context& io() override { return *io_; }
@@ -45,6 +49,8 @@ class SimulatedRuntime final : public Runtime {
   using Timers = std::map<std::pair<TimePoint, std::uint64_t>, std::function<void()>>;
   class Handle;
 
+  class Pool;
+
   void settle();
   void fire_next();
 
@@ -52,6 +58,7 @@ class SimulatedRuntime final : public Runtime {
   std::shared_ptr<Timers> timers_;  // handles may outlive the runtime
   std::uint64_t next_id_ = 0;
   std::unique_ptr<asio::io_context> io_;
+  std::unique_ptr<Pool> pool_;  // null = in place
 };
 
 }  // namespace tributary::net

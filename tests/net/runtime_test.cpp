@@ -1,5 +1,6 @@
 #include "common/net/runtime.h"
 
+#include <future>
 #include <stdexcept>
 #include <thread>
 
@@ -140,6 +141,48 @@ TEST_F(SimulatedRuntimeTest, WorkRunsInPlace) {
   gate_.spawn("work", work_elsewhere(runtime_, worker, back));
   runtime_.run();
   EXPECT_EQ(worker, std::this_thread::get_id());
+}
+
+asio::awaitable<void> work_and_note(Runtime& runtime, std::function<void()> work, std::vector<std::string>& notes,
+                                    std::string note) {
+  co_await runtime.on_worker(std::move(work));
+  notes.push_back(note + " at " + std::to_string(runtime.clock().now().time_since_epoch().count()));
+}
+
+TEST_F(SimulatedRuntimeTest, WithWorkersWhoWaitsResumesInOrderWhicheverWorkEndsFirst) {
+  ManualClock clock;
+  SimulatedRuntime runtime(clock, 2);
+  Gate gate(runtime.io());
+  std::vector<std::string> notes;
+  std::promise<void> second_done;
+  gate.spawn("sleeper", note_after(runtime, seconds(1), notes, "timer"));
+  gate.spawn("first", work_and_note(
+                          runtime, [&] { second_done.get_future().wait(); }, notes, "first"));
+  gate.spawn("second", work_and_note(
+                           runtime, [&] { second_done.set_value(); }, notes, "second"));
+  runtime.run();
+  EXPECT_THAT(notes, ElementsAre("first at 0", "second at 0", "timer"));
+}
+
+TEST_F(SimulatedRuntimeTest, AnErrorOfWorkOnAPoolReachesTheCaller) {
+  ManualClock clock;
+  SimulatedRuntime runtime(clock, 1);
+  Gate gate(runtime.io());
+  const auto ending = std::make_shared<Ending>();
+  gate.spawn("work", watch(failing_work(runtime), ending));
+  runtime.run();
+  EXPECT_THAT(ending->error, testing::HasSubstr("the work says no"));
+}
+
+TEST_F(SimulatedRuntimeTest, WorkThatNobodyAwaitsAnyMoreGoesWithItsPool) {
+  ManualClock clock;
+  auto runtime = std::make_unique<SimulatedRuntime>(clock, 1);
+  std::vector<std::string> notes;
+  Gate gate(runtime->io());
+  for (int i = 0; i < 3; ++i) gate.spawn("work", work_and_note(*runtime, [] {}, notes, "never"));
+  runtime->io().poll();
+  runtime.reset();
+  EXPECT_THAT(notes, testing::IsEmpty());
 }
 
 TEST_F(SimulatedRuntimeTest, ADestroyedTimerIsForgotten) {

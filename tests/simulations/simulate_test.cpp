@@ -132,6 +132,99 @@ TEST_F(SimulateTest, EqualSeedsGiveEqualModelsHoweverManyShareAProcess) {
   EXPECT_EQ(digests[0], digests[2]);
 }
 
+TEST_F(SimulateTest, InOneProcessItIsTheSameModelWithAnyNumberOfWorkers) {
+  simulate();
+  ASSERT_EQ(exit_code(), 0) << said();
+  const auto apart = report();
+  for (const char* workers : {"1", "2", "4"}) {
+    simulate({"--engine", "inline", "--set", std::string("simulation.workers=") + workers},
+             std::string("inline") + workers);
+    ASSERT_EQ(exit_code(), 0) << said();
+    EXPECT_EQ(report()["final"]["model_digest"], apart["final"]["model_digest"]) << workers;
+    EXPECT_EQ(report()["final"]["edge"], apart["final"]["edge"]) << workers;
+    EXPECT_EQ(report()["totals"]["updates"], 12);
+  }
+  EXPECT_EQ(fault_of_html(read_text_file(out_ / "report.html")), "");
+  EXPECT_THAT(read_text_file(out_ / "report.html"), HasSubstr("Who holds what"));
+  for (const char* file : {"global.onnx", "edge.onnx"}) EXPECT_GT(std::filesystem::file_size(out_ / file), 0) << file;
+}
+
+TEST_F(SimulateTest, SimulatedTimeReplaysExactlyWithAnyNumberOfWorkers) {
+  std::vector<std::string> records;
+  for (const char* workers : {"1", "2", "4"}) {
+    simulate({"--engine", "inline", "--set", std::string("simulation.workers=") + workers, "--set", "rounds=12",
+              "--set", "simulation.participants=12", "--set", "round.cohort=4", "--set", "round.overselect=1.5",
+              "--set", "round.participants=4", "--set", "simulation.latency_ms=lognormal:50,1",
+              "--set", "simulation.bandwidth_mbps=uniform:0.1,1", "--set", "simulation.stragglers=0.3",
+              "--set", "simulation.examples_per_second=lognormal:10,0.5", "--set", "simulation.online_seconds=uniform:10,60",
+              "--set", "simulation.offline_seconds=constant:5"},
+             std::string("simulated") + workers);
+    ASSERT_EQ(exit_code(), 0) << said();
+    std::string all;
+    for (coordinator::RoundRecord record : rounds()) {
+      record.coordinator_rss_bytes = record.participant_peak_rss_bytes = 0;  // the machine's, not the simulation's
+      all += coordinator::to_json(record) + "\n";
+    }
+    records.push_back(all);
+    EXPECT_GT(report()["seconds"], 10.0);
+  }
+  EXPECT_EQ(records[0], records[1]);
+  EXPECT_EQ(records[0], records[2]);
+  EXPECT_THAT(records[0], HasSubstr("\"late\""));
+}
+
+TEST_F(SimulateTest, InOneProcessItStopsInOrderWhenInterrupted) {
+  simulate({"--engine", "inline", "--set", "rounds=0"});
+  wait_until("a second round", [this] { return rounds().size() >= 2; });
+  interrupt();
+  EXPECT_EQ(exit_code(), 130) << said();
+  EXPECT_EQ(report()["ended"], "interrupted");
+}
+
+TEST_F(SimulateTest, SimulatedTimeThatStandsStillSaysWhy) {
+  simulate({"--engine", "inline", "--set", "round.participants=4", "--set", "simulation.online_seconds=constant:1",
+            "--set", "simulation.offline_seconds=constant:1000000", "--set", "session.ping_seconds=600"});
+  EXPECT_EQ(exit_code(), 1) << said();
+  EXPECT_THAT(said(), HasSubstr("round.participants"));
+}
+
+TEST_F(SimulateTest, ASweepRunsEveryCombinationAndGoesOnWhereItStopped) {
+  const std::vector<std::string> words = {"--grid", "training.learning_rate=0.1,0.2", "--seeds", "2",
+                                          "--target.metric=edge.accuracy", "--target.value=0.5"};
+  simulate(words, "sweep");
+  ASSERT_EQ(exit_code(), 0) << said();
+  const auto sweep = nlohmann::json::parse(read_text_file(out_ / "sweep.json"));
+  ASSERT_EQ(sweep["combinations"].size(), 2);
+  EXPECT_EQ(sweep["combinations"][1]["runs"].size(), 2);
+  EXPECT_EQ(fault_of_html(read_text_file(out_ / "sweep.html")), "");
+
+  // Of the four runs one was lost, one is half of one.
+  const Path lost = out_ / "learning_rate=0.1" / "seed-1", half = out_ / "learning_rate=0.2" / "seed-2";
+  const Path kept = out_ / "learning_rate=0.2" / "seed-1" / "report.json";
+  const auto written = std::filesystem::last_write_time(kept);
+  std::filesystem::remove_all(lost);
+  std::filesystem::remove(half / "report.json");
+  simulate(words, "sweep");
+  ASSERT_EQ(exit_code(), 0) << said();
+  EXPECT_EQ(std::filesystem::last_write_time(kept), written);
+  EXPECT_THAT(said(), HasSubstr("(done before)"));
+  const auto again = nlohmann::json::parse(read_text_file(out_ / "sweep.json"));
+  for (int c = 0; c < 2; ++c) {
+    for (int s = 0; s < 2; ++s) {
+      EXPECT_EQ(again["combinations"][c]["runs"][s]["model_digest"], sweep["combinations"][c]["runs"][s]["model_digest"]);
+    }
+  }
+}
+
+TEST_F(SimulateTest, ASweepNeverRemovesAFinishedRunOfAnotherConfiguration) {
+  simulate({"--seeds", "1"}, "sweep");
+  ASSERT_EQ(exit_code(), 0) << said();
+  simulate({"--seeds", "1", "--set", "rounds=2"}, "sweep");
+  EXPECT_EQ(exit_code(), 2);
+  EXPECT_THAT(said(), HasSubstr("another configuration"));
+  EXPECT_TRUE(std::filesystem::exists(out_ / "base" / "seed-1" / "report.json"));
+}
+
 TEST_F(SimulateTest, AFolderThatHoldsARunIsRefused) {
   simulate();
   ASSERT_EQ(exit_code(), 0) << said();
@@ -216,6 +309,8 @@ INSTANTIATE_TEST_SUITE_P(, BadScenarioTest,
                                          Mistake{"simulation.participants=1000", "1000"},
                                          Mistake{"simulation.partition=shard:2", "shards"},
                                          Mistake{"training.loss=cross_entrpy", "cross_entropy"},
+                                         Mistake{"simulation.latency_ms=constant:5", "--engine inline"},
+                                         Mistake{"simulation.stragglers=0.5", "simulation.examples_per_second"},
                                          Mistake{"rounds=many", "rounds"}));
 
 }  // namespace
