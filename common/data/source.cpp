@@ -39,6 +39,7 @@ void refuse(bool set, const char* key, const char* format, const char* other) {
 void check_idx(const DataSource& source) {
   refuse(!source.file.empty(), "data.file", kIdx, kCsv);
   refuse(!source.csv.label.empty(), "data.label", kIdx, kCsv);
+  refuse(!source.csv.holder.empty(), "data.holder", kIdx, kCsv);
   refuse(source.csv.standardize, "data.standardize", kIdx, kCsv);
   refuse(!source.csv.shape.empty(), "data.shape", kIdx, kCsv);
   refuse(!source.csv.class_names.empty(), "data.class_names", kIdx, kCsv);
