@@ -30,9 +30,12 @@ options::Command command() {
       "run folder with the simulation's parts added. --grid and --seeds run it many times.";
   command.positional = {"SCENARIO"};
   command.options = {
-      {"out", "DIR", "folder of the run, which must not hold one yet; of a sweep, which goes on where it stopped", false},
-      {"engine", "NAME", "processes or inline: the same as --simulation.engine=NAME; a sweep's default is inline", false},
-      {"grid", "KEY=V,V", "runs each of these values, in every combination with other --grid; \"\\,\" for a comma", true},
+      {"out", "DIR", "folder of the run, which must not hold one yet; of a sweep, which goes on where it stopped",
+       false},
+      {"engine", "NAME", "processes or inline: the same as --simulation.engine=NAME; a sweep's default is inline",
+       false},
+      {"grid", "KEY=V,V", "runs each of these values, in every combination with other --grid; \"\\,\" for a comma",
+       true},
       {"seeds", "N", "runs each combination with N seeds, from the scenario's on", false},
       {"json", "", "print each round's record as a line of JSON (of a sweep: sweep.json) instead of a table", false}};
   command.examples =
@@ -54,7 +57,8 @@ struct Loaded {
     if (!engine.empty()) keys.set("simulation.engine", engine, "--engine");
     for (const auto& [key, value] : over) keys.set(key, value, origin);
     complete(scenario, keys);
-    // What concerns the coordinator alone is told by its figures; who reads the log is at a terminal of another program.
+    // What concerns the coordinator alone is told by its figures; who reads the log is at a terminal of another
+    // program.
     if (scenario.crowd.engine == "inline") log::set_level(log::Level::Error);
   }
   Scenario scenario;
@@ -75,8 +79,7 @@ int run_once(const Line& line) {
   Loaded loaded(line.file, line.words, line.engine(), {}, "");
   RealFiles files;
   Screen screen(line.json() ? Screen::Style::Json : Screen::Style::Table, loaded.scenario.coordinator.rounds);
-  const RunResult result =
-      run_scenario(files, line.title, loaded.scenario, loaded.keys, line.out, screen.watcher());
+  const RunResult result = run_scenario(files, line.title, loaded.scenario, loaded.keys, line.out, screen.watcher());
   screen.wipe();
   if (!result.report) {
     std::cerr << kProgram << ": interrupted before the coordinator was ready" << std::endl;
@@ -98,7 +101,8 @@ Sweep sweep_of(const Line& line, std::uint64_t first_seed) {
   if (line.arguments.has("seeds")) {
     const auto seeds = parse_int(line.arguments.get("seeds"));
     if (!seeds || *seeds < 1 || *seeds > 1000) {
-      fail(Error::Kind::Malformed, "--seeds " + line.arguments.get("seeds") + ": a whole number from 1 to 1000 expected");
+      fail(Error::Kind::Malformed,
+           "--seeds " + line.arguments.get("seeds") + ": a whole number from 1 to 1000 expected");
     }
     sweep.seeds = static_cast<std::uint32_t>(*seeds);
   }

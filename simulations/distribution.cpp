@@ -26,7 +26,8 @@ std::vector<double> numbers_of(std::string_view text, std::string_view list, std
   if (trim(list).empty()) malformed(text, how_many(count) + " expected: " + kForms);
   for (const std::string_view word : split(list, ',')) {
     const auto number = parse_double(trim(word));
-    if (!number || *number < 0 || *number > kLargest) malformed(text, "numbers from 0 to 1e12 expected: " + std::string(kForms));
+    if (!number || *number < 0 || *number > kLargest)
+      malformed(text, "numbers from 0 to 1e12 expected: " + std::string(kForms));
     numbers.push_back(*number);
   }
   if (numbers.size() != count) malformed(text, how_many(count) + " expected: " + kForms);

@@ -53,9 +53,10 @@ bool HabitPolicy::any() const {
 }
 
 void bind(options::Keys& keys, HabitPolicy& policy) {
-  bind_distribution(keys, "simulation.latency_ms", policy.latency_ms,
-                    "one-way delay of each participant's line: constant:X, uniform:A,B or lognormal:MEDIAN,SIGMA; time is "
-                    "simulated when this or one of the next is set");
+  bind_distribution(
+      keys, "simulation.latency_ms", policy.latency_ms,
+      "one-way delay of each participant's line: constant:X, uniform:A,B or lognormal:MEDIAN,SIGMA; time is "
+      "simulated when this or one of the next is set");
   bind_distribution(keys, "simulation.bandwidth_mbps", policy.bandwidth_mbps,
                     "of each participant's line, each direction, 10^6 bits per second");
   bind_distribution(keys, "simulation.examples_per_second", policy.examples_per_second,
@@ -64,7 +65,8 @@ void bind(options::Keys& keys, HabitPolicy& policy) {
   keys.number("simulation.straggler_factor", policy.straggler_factor, {1, 1e6}, "how many times slower they are");
   bind_distribution(keys, "simulation.online_seconds", policy.online_seconds,
                     "how long a participant is there before it leaves; empty = always");
-  bind_distribution(keys, "simulation.offline_seconds", policy.offline_seconds, "how long it is away before it returns");
+  bind_distribution(keys, "simulation.offline_seconds", policy.offline_seconds,
+                    "how long it is away before it returns");
 }
 
 void check(const HabitPolicy& policy) {
@@ -91,12 +93,10 @@ TimePoint Presence::until(TimePoint t) const {
 
 Habits draw_habits(const HabitPolicy& policy, std::uint64_t seed, const std::string& participant) {
   Habits habits;
-  const bool slow =
-      policy.stragglers > 0 && stream(seed, "straggler", participant).uniform() < policy.stragglers;
+  const bool slow = policy.stragglers > 0 && stream(seed, "straggler", participant).uniform() < policy.stragglers;
   const double slower = slow ? policy.straggler_factor : 1;
   habits.latency = from_seconds(draw(policy.latency_ms, seed, "latency", participant) / 1e3);
-  habits.bytes_per_second =
-      draw(policy.bandwidth_mbps, seed, "bandwidth", participant) * kBytesPerMegabit / slower;
+  habits.bytes_per_second = draw(policy.bandwidth_mbps, seed, "bandwidth", participant) * kBytesPerMegabit / slower;
   habits.examples_per_second = draw(policy.examples_per_second, seed, "pace", participant) / slower;
   if (habits.bytes_per_second > 0) habits.bytes_per_second = std::max(habits.bytes_per_second, kSlowest);
   if (habits.examples_per_second > 0) habits.examples_per_second = std::max(habits.examples_per_second, kSlowest);

@@ -4,6 +4,7 @@
 #include "simulations/commands.h"
 
 int main(int argc, char** argv) {
-  return tributary::options::run_main("tributary-simulate",
-                                      [&] { return tributary::simulation::simulate({argv + 1, argv + argc}); });
+  return tributary::options::run_main("tributary-simulate", [&] {
+    return tributary::simulation::simulate({argv + 1, argv + argc});
+  });
 }

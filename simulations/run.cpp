@@ -54,8 +54,8 @@ void complete_report(Files& files, coordinator::Report& report, const std::strin
                      const Path& out) {
   report.title = title;
   report.configuration = std::move(configuration);
-  report.sections.emplace_back(
-      "Who holds what", partition_picture(*holdings.examples, holdings.names, holdings.parts, scenario.crowd.partition));
+  report.sections.emplace_back("Who holds what", partition_picture(*holdings.examples, holdings.names, holdings.parts,
+                                                                   scenario.crowd.partition));
   write_atomically(files, out / "report.html", as_bytes(coordinator::report_html(report)), Durability::Buffered);
   write_atomically(files, out / "report.json", as_bytes(coordinator::report_json(report)), Durability::Buffered);
 }

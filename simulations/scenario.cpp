@@ -26,6 +26,14 @@ std::string argument(const options::Keys& keys, const std::string& key) {
   return "--" + key + "=" + keys.value(key);
 }
 
+// natural:COLUMN says which column names the holders, here and in every participant's process.
+void take_holder_from_partition(const Scenario& scenario, options::Keys& keys) {
+  constexpr std::string_view kNatural = "natural:";
+  const std::string& partition = scenario.crowd.partition;
+  if (!partition.starts_with(kNatural) || keys.was_set("data.holder")) return;
+  keys.set("data.holder", partition.substr(kNatural.size()), "simulation.partition");
+}
+
 }  // namespace
 
 std::uint32_t Crowd::processes() const {
@@ -40,7 +48,8 @@ void bind(options::Keys& keys, Scenario& scenario) {
   keys.count("simulation.workers_per_process", crowd.workers_per_process, {1, 1024},
              "threads of each process that train");
   keys.text("simulation.partition", crowd.partition,
-            "who holds what: iid, shards:K, dirichlet:ALPHA, quantity_lognormal:SIGMA or quantity_power:EXPONENT");
+            "who holds what: iid, shards:K, dirichlet:ALPHA, quantity_lognormal:SIGMA, quantity_power:EXPONENT or "
+            "natural:COLUMN (of a CSV file)");
   keys.choice("simulation.engine", crowd.engine, {"processes", "inline"},
               "processes: the real programs over TLS; inline: the same code in this process, without sockets");
   keys.count("simulation.workers", crowd.workers, {0, 1024}, "threads of the inline engine that train; 0 = all cores");
@@ -62,10 +71,12 @@ void complete(Scenario& scenario, options::Keys& keys) {
       fail(Error::Kind::Malformed, std::string(key) + ": a simulation listens on a free port of 127.0.0.1; remove it");
     }
   }
+  take_holder_from_partition(scenario, keys);
   check(scenario.habits);
   if (scenario.habits.any() && scenario.crowd.engine != "inline") {
     fail(Error::Kind::Malformed,
-         "simulation.latency_ms, bandwidth_mbps, examples_per_second and online_seconds simulate time: add --engine inline");
+         "simulation.latency_ms, bandwidth_mbps, examples_per_second and online_seconds simulate time: add --engine "
+         "inline");
   }
   if (scenario.habits.online_seconds && !keys.was_set("round.participants")) {
     fail(Error::Kind::Malformed,

@@ -36,8 +36,8 @@ struct Scenario {
 
 void bind(options::Keys& keys, Scenario& scenario);
 
-// What no single key can say; throws Malformed naming the keys. round.participants becomes the whole crowd when it was
-// not set.
+// What no single key can say; a partition natural:COLUMN sets data.holder unless it was set. Throws Malformed naming
+// the keys. round.participants becomes the whole crowd when it was not set.
 void complete(Scenario& scenario, options::Keys& keys);
 
 // The keys that the coordinator takes and the user set, as "--key=value": a simulation's own and data.* left out, as

@@ -117,9 +117,8 @@ Result result_of(const coordinator::Report& report, std::size_t combination, std
   return result;
 }
 
-std::optional<coordinator::Report> finished_run(
-    const Path& folder, const std::string& title,
-    const std::vector<std::pair<std::string, std::string>>& configuration) {
+std::optional<coordinator::Report> finished_run(const Path& folder, const std::string& title,
+                                                const std::vector<std::pair<std::string, std::string>>& configuration) {
   const Path file = folder / "report.json";
   std::error_code ignored;
   if (!std::filesystem::exists(file, ignored)) return std::nullopt;

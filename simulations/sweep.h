@@ -23,8 +23,9 @@ struct Axis {
   std::vector<std::string> values;
 };
 
-// "training.learning_rate=0.1,0.2". Within a value a comma is written "\,", as in simulation.latency_ms=constant:1,uniform:1\,2.
-// Throws Malformed: no '=', no value, a value twice, the key "seed" (--seeds is for that).
+// "training.learning_rate=0.1,0.2". Within a value a comma is written "\,", as in
+// simulation.latency_ms=constant:1,uniform:1\,2. Throws Malformed: no '=', no value, a value twice, the key "seed"
+// (--seeds is for that).
 Axis parse_axis(std::string_view text);
 
 struct Sweep {
@@ -46,7 +47,7 @@ std::vector<Combination> combinations(const Sweep& sweep);
 struct Result {
   std::size_t combination = 0;  // which
   std::uint64_t seed = 0;
-  std::string folder;           // below the sweep's
+  std::string folder;  // below the sweep's
   std::string ended;
   coordinator::Totals totals;
   std::optional<coordinator::Quality> edge, global;  // the last ones
@@ -57,11 +58,10 @@ struct Result {
 };
 Result result_of(const coordinator::Report& report, std::size_t combination, std::uint64_t seed, std::string folder);
 
-// The report of a finished run of exactly this title and configuration in `folder`; nullopt when there is none, or it was
-// interrupted or has failed.
-std::optional<coordinator::Report> finished_run(
-    const Path& folder, const std::string& title,
-    const std::vector<std::pair<std::string, std::string>>& configuration);
+// The report of a finished run of exactly this title and configuration in `folder`; nullopt when there is none, or it
+// was interrupted or has failed.
+std::optional<coordinator::Report> finished_run(const Path& folder, const std::string& title,
+                                                const std::vector<std::pair<std::string, std::string>>& configuration);
 
 // Median, least and largest of some values.
 struct Spread {

@@ -40,8 +40,10 @@ struct Column {
 
 const std::vector<Column>& columns() {
   static const std::vector<Column> all = {
-      {"rounds_to_target", "rounds to target", Unit::Count, [](const Result& r) { return number(r.totals.rounds_to_target); }},
-      {"bytes_to_target", "bytes to target", Unit::Bytes, [](const Result& r) { return number(r.totals.bytes_to_target); }},
+      {"rounds_to_target", "rounds to target", Unit::Count,
+       [](const Result& r) { return number(r.totals.rounds_to_target); }},
+      {"bytes_to_target", "bytes to target", Unit::Bytes,
+       [](const Result& r) { return number(r.totals.bytes_to_target); }},
       {"seconds_to_target", "seconds to target", Unit::Seconds,
        [](const Result& r) { return r.totals.seconds_to_target; }},
       {"edge_accuracy", "edge accuracy", Unit::Percent,
@@ -75,7 +77,8 @@ std::string text_of(const Spread& spread, Unit unit) {
   std::string text = between ? coordinator::with_unit(std::floor(spread.median), unit) + ".5"
                              : coordinator::with_unit(spread.median, unit);
   if (spread.least == spread.largest) return text;
-  return text + " (" + coordinator::with_unit(spread.least, unit) + " - " + coordinator::with_unit(spread.largest, unit) + ")";
+  return text + " (" + coordinator::with_unit(spread.least, unit) + " - " +
+         coordinator::with_unit(spread.largest, unit) + ")";
 }
 
 // Heading and a row for each combination.
@@ -119,8 +122,12 @@ Json settings_json(const Combination& combination) {
 }
 
 Json run_json(const Result& run) {
-  Json json = {{"seed", run.seed}, {"folder", run.folder}, {"ended", run.ended}, {"seconds", run.seconds},
-               {"rounds", run.totals.rounds}, {"bytes", run.totals.bytes_down + run.totals.bytes_up},
+  Json json = {{"seed", run.seed},
+               {"folder", run.folder},
+               {"ended", run.ended},
+               {"seconds", run.seconds},
+               {"rounds", run.totals.rounds},
+               {"bytes", run.totals.bytes_down + run.totals.bytes_up},
                {"model_digest", run.model_digest}};
   for (const Column& column : columns()) {
     const auto value = column.figure(run);
@@ -129,7 +136,8 @@ Json run_json(const Result& run) {
   return json;
 }
 
-// Median and range over the seeds, for each round that any of them evaluated. A run that has ended keeps its last value.
+// Median and range over the seeds, for each round that any of them evaluated. A run that has ended keeps its last
+// value.
 coordinator::Series curve(const std::vector<const Result*>& runs, const std::vector<std::uint64_t>& rounds) {
   coordinator::Series series;
   for (const std::uint64_t round : rounds) {
@@ -227,8 +235,9 @@ std::string sweep_csv(const SweepReport& report) {
   if (!report.combinations.empty()) {
     for (const auto& [key, value] : report.combinations[0].settings) out += csv_field(key) + ",";
   }
-  out += "seed,ended,rounds,bytes,seconds,rounds_to_target,bytes_to_target,seconds_to_target,edge_accuracy,"
-         "global_accuracy,model_digest,folder\n";
+  out +=
+      "seed,ended,rounds,bytes,seconds,rounds_to_target,bytes_to_target,seconds_to_target,edge_accuracy,"
+      "global_accuracy,model_digest,folder\n";
   for (std::size_t c = 0; c < report.combinations.size(); ++c) {
     for (const Result* run : runs_of(report, c)) {
       for (const auto& [key, value] : report.combinations[c].settings) out += csv_field(value) + ",";
@@ -252,8 +261,9 @@ std::string sweep_json(const SweepReport& report) {
     Json one = {{"name", report.combinations[c].name}, {"settings", settings_json(report.combinations[c])}};
     for (const Column& column : columns()) {
       const Spread s = spread(runs, column.figure);
-      one[column.key] = s.count == 0 ? Json(nullptr)
-                                     : Json{{"runs", s.count}, {"median", s.median}, {"least", s.least}, {"largest", s.largest}};
+      one[column.key] = s.count == 0
+                            ? Json(nullptr)
+                            : Json{{"runs", s.count}, {"median", s.median}, {"least", s.least}, {"largest", s.largest}};
     }
     one["runs"] = Json::array();
     for (const Result* run : runs) one["runs"].push_back(run_json(*run));
@@ -272,15 +282,18 @@ std::string sweep_html(const SweepReport& report) {
       "<link rel=\"icon\" href=\"data:,\"><title>" +
       title + " – Tributary sweep</title><style>";
   out += coordinator::report_style();
-  out += "</style></head><body><main><header><h1>" + title + "</h1><p>" + std::to_string(report.results.size()) + " of " +
-         std::to_string(report.runs) + " runs";
+  out += "</style></head><body><main><header><h1>" + title + "</h1><p>" + std::to_string(report.results.size()) +
+         " of " + std::to_string(report.runs) + " runs";
   if (!report.target.metric.empty()) {
     out += "; target: " + coordinator::escape_html(report.target.metric) + " " +
-           coordinator::with_unit(report.target.value, report.target.metric.ends_with(".accuracy") ? Unit::Percent : Unit::Number);
+           coordinator::with_unit(report.target.value,
+                                  report.target.metric.ends_with(".accuracy") ? Unit::Percent : Unit::Number);
   }
-  out += "</p></header><h2>Combinations</h2>" + html_table(report) + "<h2>Rounds</h2><div class=\"plots\">" + plot(report) +
-         "</div><footer>The same figures, for scripts: sweep.json and sweep.csv beside this file; each run has a folder "
-         "with its own report.</footer></main><div id=\"tip\"></div><script>";
+  out +=
+      "</p></header><h2>Combinations</h2>" + html_table(report) + "<h2>Rounds</h2><div class=\"plots\">" +
+      plot(report) +
+      "</div><footer>The same figures, for scripts: sweep.json and sweep.csv beside this file; each run has a folder "
+      "with its own report.</footer></main><div id=\"tip\"></div><script>";
   out += coordinator::report_script();
   return out + "</script></body></html>\n";
 }

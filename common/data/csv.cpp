@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <optional>
 #include <utility>
 
@@ -42,39 +43,47 @@ class CsvParser {
   // From the first record: what the columns are.
   void begin(const Fields& fields) {
     columns_ = fields.size();
+    features_per_row_ = columns_ - (options_.holder.empty() ? 1 : 2);
     if (options_.header) names_.assign(fields.begin(), fields.end());
-    if (columns_ < 2) {
+    if (columns_ < (options_.holder.empty() ? 2 : 3)) {
       fail_line(name_, reader_.line(),
-                "one column only, features and a label expected: is data.separator = " +
+                (columns_ == 1 ? "one column only" : "no column is left for a feature") +
+                    std::string(", features and a label expected: is data.separator = ") +
                     shown(std::string(1, options_.separator)) + " right?");
     }
-    label_column_ = find_label();
+    label_column_ = options_.label.empty() ? columns_ - 1 : find_column(options_.label, "label");
+    if (!options_.holder.empty()) {
+      holder_column_ = find_column(options_.holder, "holder");
+      if (holder_column_ == label_column_) {
+        fail_line(name_, reader_.line(),
+                  "the holder column " + shown(options_.holder) + " is the label: set data.label");
+      }
+    }
     shape_ = options_.shape;
-    if (shape_.empty()) shape_ = {static_cast<std::int64_t>(columns_ - 1)};
+    if (shape_.empty()) shape_ = {static_cast<std::int64_t>(features_per_row_)};
     check_shape();
   }
 
-  std::size_t find_label() const {
-    const std::string& label = options_.label;
-    if (label.empty()) return columns_ - 1;
-    const auto named = std::find(names_.begin(), names_.end(), label);
+  // `role`: what the column is, "label" or "holder", and data.* key.
+  std::size_t find_column(const std::string& column, const std::string& role) const {
+    const auto named = std::find(names_.begin(), names_.end(), column);
     if (named != names_.end()) {
-      if (std::find(named + 1, names_.end(), label) != names_.end()) {
+      if (std::find(named + 1, names_.end(), column) != names_.end()) {
         fail_line(name_, reader_.line(),
-                  "two columns are named " + shown(label) + ": give the label's index in data.label");
+                  "two columns are named " + shown(column) + ": give the " + role + "'s index in data." + role);
       }
       return static_cast<std::size_t>(named - names_.begin());
     }
     const auto count = static_cast<std::int64_t>(columns_);
-    const std::optional<std::int64_t> index = parse_int(label);
+    const std::optional<std::int64_t> index = parse_int(column);
     if (index && *index >= -count && *index < count) return static_cast<std::size_t>((*index + count) % count);
-    std::string advice = "set data.label to an index from 0 to " + std::to_string(columns_ - 1);
+    std::string advice = "set data." + role + " to an index from 0 to " + std::to_string(columns_ - 1);
     if (options_.header) {
-      const auto near = nearest(label, names_);
+      const auto near = nearest(column, names_);
       advice = near ? "is " + shown(*near) + " meant?"
                     : "the first line names " + shown(names_.front()) + " to " + shown(names_.back());
     }
-    fail_line(name_, reader_.line(), "no label column " + shown(label) + ": " + advice);
+    fail_line(name_, reader_.line(), "no " + role + " column " + shown(column) + ": " + advice);
   }
 
   void check_shape() const {
@@ -83,9 +92,9 @@ class CsvParser {
       if (d < 1) fail(Error::Kind::Malformed, "data.shape: dimension " + std::to_string(d) + ": at least 1 expected");
       size = checked_multiply(size, static_cast<std::uint64_t>(d), "data.shape");
     }
-    if (size == columns_ - 1) return;
+    if (size == features_per_row_) return;
     fail(Error::Kind::Malformed, std::string(name_) + ": data.shape makes " + std::to_string(size) +
-                                     " values, the file has " + std::to_string(columns_ - 1) + " feature columns");
+                                     " values, the file has " + std::to_string(features_per_row_) + " feature columns");
   }
 
   void add(const Fields& fields) {
@@ -94,8 +103,9 @@ class CsvParser {
                 std::to_string(fields.size()) + " fields, " + std::to_string(columns_) + " expected as in line 1");
     }
     for (std::size_t c = 0; c < columns_; ++c) {
-      if (c != label_column_) features_.push_back(real(fields[c], c));
+      if (c != label_column_ && c != holder_column_) features_.push_back(real(fields[c], c));
     }
+    if (holder_column_) add_holder(without_blanks(fields[*holder_column_]));
     if (options_.label_kind == LabelKind::Real) {
       targets_.push_back(real(fields[label_column_], label_column_));
     } else {
@@ -104,6 +114,24 @@ class CsvParser {
     if (rows_++ == std::numeric_limits<std::uint32_t>::max()) {
       fail(Error::Kind::Overloaded, std::string(name_) + ": more than 2^32 - 1 rows: split the file");
     }
+  }
+
+  void add_holder(std::string_view text) {
+    if (text.empty()) fail_field(text, *holder_column_, "is empty: every example needs its holder");
+    auto known = holder_ids_.find(text);
+    if (known == holder_ids_.end()) {
+      known = holder_ids_.emplace(text, static_cast<std::uint32_t>(holder_ids_.size())).first;
+    }
+    holders_.push_back(known->second);
+  }
+
+  // Numbered in the order of their texts, so that the order of the rows does not matter.
+  std::vector<std::uint32_t> sorted_holders() {
+    std::vector<std::uint32_t> place(holder_ids_.size());
+    std::uint32_t next = 0;
+    for (const auto& [text, id] : holder_ids_) place[id] = next++;
+    for (std::uint32_t& holder : holders_) holder = place[holder];
+    return std::move(holders_);
   }
 
   float real(std::string_view field, std::size_t column) const {
@@ -128,7 +156,7 @@ class CsvParser {
   }
 
   void standardize() {
-    const std::size_t width = columns_ - 1;
+    const std::size_t width = features_per_row_;
     for (std::size_t c = 0; c < width; ++c) {
       double sum = 0;
       for (std::size_t at = c; at < features_.size(); at += width) sum += double{features_[at]};
@@ -146,12 +174,12 @@ class CsvParser {
 
   DatasetPtr make() {
     if (options_.label_kind == LabelKind::Real) {
-      return in_memory(std::move(shape_), std::move(features_), std::move(targets_), 0);
+      return in_memory(std::move(shape_), std::move(features_), std::move(targets_), 0, sorted_holders());
     }
     std::vector<float> labels = classes_.labels();
     auto classes = static_cast<std::uint32_t>(*std::max_element(labels.begin(), labels.end())) + 1;
     classes = std::max({classes, options_.classes, static_cast<std::uint32_t>(options_.class_names.size())});
-    return in_memory(std::move(shape_), std::move(features_), std::move(labels), classes);
+    return in_memory(std::move(shape_), std::move(features_), std::move(labels), classes, sorted_holders());
   }
 
   std::string_view name_;
@@ -160,7 +188,11 @@ class CsvParser {
   ClassColumn classes_;
   std::vector<std::string> names_;
   std::size_t columns_ = 0;
+  std::size_t features_per_row_ = 0;
   std::size_t label_column_ = 0;
+  std::optional<std::size_t> holder_column_;
+  std::map<std::string, std::uint32_t, std::less<>> holder_ids_;  // in order of appearance
+  std::vector<std::uint32_t> holders_;                            // id of each row's
   std::vector<std::int64_t> shape_;
   std::vector<float> features_;
   std::vector<float> targets_;

@@ -33,6 +33,10 @@ class Dataset {
                     std::span<float> labels) const = 0;
   // Class index of example i; REQUIRES: classes() > 0. For partitioners and confusion matrices.
   virtual std::uint32_t label_of(std::uint32_t i) const = 0;
+  // Number of those to whom the examples belong (CsvOptions.holder), or 0 where that is not known.
+  virtual std::uint32_t holders() const { return 0; }
+  // To whom example i belongs, below holders(). REQUIRES: holders() > 0. For partitioners.
+  virtual std::uint32_t holder_of(std::uint32_t i) const { return static_cast<void>(i), 0; }
 };
 
 using DatasetPtr = std::shared_ptr<const Dataset>;
@@ -75,6 +79,9 @@ struct CsvOptions {
   char separator = ',';
   // Name (with header) or index from 0 (negative: from the end) of the label column; empty = last column.
   std::string label = {};
+  // The column that says to whom an example belongs (a user, a device, a site), named like `label`; it is no feature.
+  // Empty = there is none.
+  std::string holder = {};
   LabelKind label_kind = LabelKind::Class;
   // Expected number of classes; 0 = as found.
   std::uint32_t classes = 0;
@@ -84,12 +91,13 @@ struct CsvOptions {
   // Subtract the mean and divide by the (population) standard deviation of each feature, learnt from this file. A
   // feature that never changes becomes 0.
   bool standardize = false;
-  // Shape of one example's features; empty = {columns - 1}. Its product must be the number of feature columns.
+  // Shape of one example's features; empty = {feature columns}. Its product must be the number of feature columns.
   std::vector<std::int64_t> shape = {};
 };
 
 // CSV (RFC 4180: quotes, doubled quotes, line breaks within quotes; LF or CRLF; blank lines at the end), UTF-8, plain
-// or gzip by content. Every column but the label is a feature. Class labels are non-negative integers, or texts, which
+// or gzip by content. Every column but label and holder is a feature. Holders are any texts, numbered in their sorted
+// order. Class labels are non-negative integers, or texts, which
 // are numbered in order of their sorted names (or as class_names says); with `classes` given, texts must be that many.
 // Throws Malformed naming file and line (and column): ragged row, open quote, not a number, not finite, label out of
 // range, unknown label column (with the nearest name), no rows; Overloaded beyond `limits`; Unavailable.
@@ -97,9 +105,9 @@ DatasetPtr load_csv(const Path& path, const CsvOptions& options = {}, const Data
 
 // Examples held in memory: features examples x product(shape), labels examples x label_size. classes = 0: real labels.
 // Throws Malformed, naming the example: lengths that do not fit, a value that is not finite, a label that is not an
-// integer below `classes`.
+// integer below `classes`. `holders`: of each example, or empty.
 DatasetPtr in_memory(std::vector<std::int64_t> shape, std::vector<float> features, std::vector<float> labels,
-                     std::uint32_t classes);
+                     std::uint32_t classes, std::vector<std::uint32_t> holders = {});
 
 // Index file: text, one decimal index a line, '#' comments, blank lines. Keeps the order. Throws Malformed naming file
 // and line: not a number, index >= dataset size, index listed twice; no index at all; Unavailable.

@@ -18,14 +18,16 @@ namespace {
 class MemoryDataset final : public Dataset {
  public:
   MemoryDataset(std::vector<std::int64_t> shape, std::size_t feature_size, std::vector<float> features,
-                std::vector<float> labels, std::uint32_t classes)
+                std::vector<float> labels, std::uint32_t classes, std::vector<std::uint32_t> holder_of)
       : shape_(std::move(shape)),
         feature_size_(feature_size),
         size_(static_cast<std::uint32_t>(features.size() / feature_size)),
         label_size_(labels.size() / size_),
         features_(std::move(features)),
         labels_(std::move(labels)),
-        classes_(classes) {}
+        classes_(classes),
+        holder_of_(std::move(holder_of)),
+        holders_(holder_of_.empty() ? 0 : *std::max_element(holder_of_.begin(), holder_of_.end()) + 1) {}
 
   std::uint32_t size() const override { return size_; }
   std::span<const std::int64_t> feature_shape() const override { return shape_; }
@@ -41,6 +43,8 @@ class MemoryDataset final : public Dataset {
   }
 
   std::uint32_t label_of(std::uint32_t i) const override { return static_cast<std::uint32_t>(labels_[i]); }
+  std::uint32_t holders() const override { return holders_; }
+  std::uint32_t holder_of(std::uint32_t i) const override { return holder_of_[i]; }
 
  private:
   std::vector<std::int64_t> shape_;
@@ -50,6 +54,8 @@ class MemoryDataset final : public Dataset {
   std::vector<float> features_;
   std::vector<float> labels_;
   std::uint32_t classes_;
+  std::vector<std::uint32_t> holder_of_;
+  std::uint32_t holders_;
 };
 
 std::size_t product(const std::vector<std::int64_t>& shape) {
@@ -97,17 +103,20 @@ View whole(DatasetPtr dataset) {
 }
 
 DatasetPtr in_memory(std::vector<std::int64_t> shape, std::vector<float> features, std::vector<float> labels,
-                     std::uint32_t classes) {
+                     std::uint32_t classes, std::vector<std::uint32_t> holders) {
   const std::size_t feature_size = product(shape);
   const std::size_t examples = checked_examples(features.size(), feature_size);
   if (labels.empty() || labels.size() % examples != 0 || (classes > 0 && labels.size() != examples)) {
     malformed(std::to_string(labels.size()) + " label values do not fit " + std::to_string(examples) + " examples");
   }
+  if (!holders.empty() && holders.size() != examples) {
+    malformed(std::to_string(holders.size()) + " holders do not fit " + std::to_string(examples) + " examples");
+  }
   check_finite(features, feature_size, "a feature");
   check_finite(labels, labels.size() / examples, "the label");
   if (classes > 0) check_classes(labels, classes);
   return std::make_shared<MemoryDataset>(std::move(shape), feature_size, std::move(features), std::move(labels),
-                                         classes);
+                                         classes, std::move(holders));
 }
 
 }  // namespace tributary::data

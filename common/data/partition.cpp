@@ -15,7 +15,7 @@ namespace tributary::data {
 
 namespace {
 
-enum class Argument : std::uint8_t { None, Count, Positive, NotNegative };
+enum class Argument : std::uint8_t { None, Count, Positive, NotNegative, Name };
 // Beyond these a split is no different, but its arithmetic would leave the doubles.
 constexpr double kSmallest = 1e-6;
 constexpr double kLargest = 1e6;
@@ -44,6 +44,7 @@ const Scheme kSchemes[] = {
      Labels::Any,
      split_quantity_lognormal},
     {"quantity_power", Argument::NotNegative, "exponent", "quantity_power:1.2", {}, Labels::Any, split_quantity_power},
+    {"natural", Argument::Name, "column", "natural:user", {}, Labels::Any, split_natural},
 };
 
 [[noreturn]] void malformed(std::string_view specification, const std::string& what) {
@@ -72,6 +73,8 @@ bool fits(Argument kind, double value) {
       return value >= kSmallest && value <= kLargest;
     case Argument::NotNegative:
       return value >= 0 && value <= kLargest;
+    case Argument::Name:
+      break;
   }
   return false;
 }
@@ -86,6 +89,8 @@ const char* text_of(Argument kind) {
       return "a number from 0.000001 to 1000000";
     case Argument::NotNegative:
       return "a number from 0 to 1000000";
+    case Argument::Name:
+      return "a name";
   }
   return "";
 }
@@ -98,6 +103,10 @@ double argument_of(std::string_view specification, const Scheme& scheme) {
   }
   if (colon == std::string_view::npos) {
     if (scheme.standard) return *scheme.standard;
+    malformed(specification, std::string("needs its ") + scheme.meaning + ", as in " + shown(scheme.example));
+  }
+  if (scheme.argument == Argument::Name) {
+    if (!trim(specification.substr(colon + 1)).empty()) return 0;
     malformed(specification, std::string("needs its ") + scheme.meaning + ", as in " + shown(scheme.example));
   }
   const std::optional<double> value = parse_double(trim(specification.substr(colon + 1)));
@@ -117,6 +126,12 @@ void check(const Dataset& dataset, std::string_view specification, const Scheme&
   }
   if (scheme.labels == Labels::Classes && dataset.classes() == 0) {
     malformed(specification, "needs labels that are classes: use \"iid\" or a quantity split for real labels");
+  }
+  if (scheme.argument == Argument::Name && dataset.holders() < participants) {
+    malformed(specification, dataset.holders() == 0
+                                 ? "the examples name no holder: only CSV files do, with data.holder"
+                                 : "there are " + std::to_string(dataset.holders()) + " holders, fewer than the " +
+                                       std::to_string(participants) + " participants: use fewer");
   }
   if (scheme.argument == Argument::Count && argument * participants > dataset.size()) {
     malformed(specification, std::to_string(dataset.size()) + " examples are fewer than " +

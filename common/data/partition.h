@@ -24,9 +24,13 @@ namespace tributary::data {
 //                       sizes proportional to exp(SIGMA z), z standard normal; which examples: as iid
 //   quantity_power:EXPONENT
 //                       sizes proportional to rank^-EXPONENT, ranks 1, 2, ... dealt at random; which examples: as iid
+//   natural:COLUMN      whole holders (dataset.h, CsvOptions.holder), as the data have them; where there are more of
+//   them
+//                       than participants, each of the largest first goes to whoever holds least so far (ties in random
+//                       order). COLUMN is for the reader of the specification and for who loads the data
 // Equal arguments give equal parts. Element p of the result is participant p's indices, ascending. Throws Malformed:
 // unknown specification (with the nearest), an argument that is missing or out of range, no participants, fewer
-// examples than participants or shards, labels that are not classes where needed.
+// examples than participants or shards, fewer holders than participants, labels that are not classes where needed.
 std::vector<std::vector<std::uint32_t>> partition(const Dataset& dataset, std::string_view specification,
                                                   std::uint32_t participants, std::uint64_t seed);
 

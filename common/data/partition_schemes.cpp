@@ -221,4 +221,23 @@ Parts split_quantity_power(const Split& split) {
   return deal(split, sizes_by_weight(split.dataset.size(), from_logarithms(std::move(weights))));
 }
 
+Parts split_natural(const Split& split) {
+  std::vector<Indices> of_holder(split.dataset.holders());
+  for (std::uint32_t i = 0; i < split.dataset.size(); ++i) of_holder[split.dataset.holder_of(i)].push_back(i);
+  Indices order = split.random.permutation(split.dataset.holders());
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::uint32_t a, std::uint32_t b) { return of_holder[a].size() > of_holder[b].size(); });
+  using Load = std::pair<std::size_t, std::uint32_t>;  // examples, participant
+  std::priority_queue<Load, std::vector<Load>, std::greater<>> least;
+  for (std::uint32_t p = 0; p < split.participants; ++p) least.emplace(0, p);
+  Parts parts(split.participants);
+  for (const std::uint32_t holder : order) {
+    const auto [load, p] = least.top();
+    least.pop();
+    parts[p].insert(parts[p].end(), of_holder[holder].begin(), of_holder[holder].end());
+    least.emplace(load + of_holder[holder].size(), p);
+  }
+  return parts;
+}
+
 }  // namespace tributary::data

@@ -28,5 +28,7 @@ Parts split_shards(const Split& split);
 Parts split_dirichlet(const Split& split);
 Parts split_quantity_lognormal(const Split& split);
 Parts split_quantity_power(const Split& split);
+// REQUIRES: at least as many holders as participants.
+Parts split_natural(const Split& split);
 
 }  // namespace tributary::data

@@ -42,6 +42,7 @@ void refuse(bool set, const DataSource& source, const char* key, const char* oth
 void check_idx(const DataSource& source) {
   refuse(!source.file.empty(), source, "file", kCsv);
   refuse(!source.csv.label.empty(), source, "label", kCsv);
+  refuse(!source.csv.holder.empty(), source, "holder", kCsv);
   refuse(source.csv.standardize, source, "standardize", kCsv);
   refuse(!source.csv.shape.empty(), source, "shape", kCsv);
   refuse(!source.csv.class_names.empty(), source, "class_names", kCsv);

@@ -17,8 +17,8 @@ struct DataSource {
   Path images;                 // data.images, idx only
   Path labels;                 // data.labels, idx only
   Path file;                   // data.file, csv only
-  // csv only: data.label, data.separator, data.header, data.standardize, data.label_kind, data.class_names, data.shape.
-  // csv.classes is not looked at: `classes` below rules both formats.
+  // csv only: data.label, data.holder, data.separator, data.header, data.standardize, data.label_kind,
+  // data.class_names, data.shape. csv.classes is not looked at: `classes` below rules both formats.
   CsvOptions csv;
   std::uint32_t classes = 0;  // data.classes; 0 = as found
   Path index;                 // data.subset: index file of the examples to use; empty = all

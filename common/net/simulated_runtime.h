@@ -1,10 +1,10 @@
 // common/net/simulated_runtime.h
 //
-// A Runtime in simulated time: handlers run until none is ready and no work is pending, then the clock jumps to the next
-// timer. Work takes no simulated time. It runs in place, or on a pool of real threads; then who waits for it resumes in
-// the order in which the work was handed over, whichever ends first. So everything on the calling thread happens in an
-// order that depends on nothing outside, and a federation over loopback channels replays exactly with any number of
-// workers. Sockets do not belong here: their readiness comes from outside.
+// A Runtime in simulated time: handlers run until none is ready and no work is pending, then the clock jumps to the
+// next timer. Work takes no simulated time. It runs in place, or on a pool of real threads; then who waits for it
+// resumes in the order in which the work was handed over, whichever ends first. So everything on the calling thread
+// happens in an order that depends on nothing outside, and a federation over loopback channels replays exactly with any
+// number of workers. Sockets do not belong here: their readiness comes from outside.
 //
 // Life: make it, spawn coroutines (Gate), run() or run_until(); again as often as wanted.
 #pragma once

@@ -24,6 +24,10 @@ void bind_files(Keys& keys, data::DataSource& source, const std::string& prefix,
 void bind_csv(Keys& keys, data::CsvOptions& csv, const std::string& prefix) {
   keys.text(prefix + "label", csv.label,
             "label column of the CSV file: its name, or its index from 0, negative from the end; empty = the last");
+  keys.text(
+      prefix + "holder", csv.holder,
+      "column of the CSV file that says to whom an example belongs, named like the label; it is no feature; empty = "
+      "none");
   keys.custom(
       prefix + "separator", "character", [&csv](std::string_view text) { csv.separator = read_character(text); },
       [&csv] { return print_character(csv.separator); }, "what separates the columns of the CSV file, or \"tab\"");

@@ -10,8 +10,8 @@
 
 namespace tributary::options {
 
-// Declares PREFIX.format, images, labels, file, label, separator, header, standardize, label_kind, class_names, shape,
-// classes, subset. `what` is what the examples are for, in the help: "private examples".
+// Declares PREFIX.format, images, labels, file, label, holder, separator, header, standardize, label_kind, class_names,
+// shape, classes, subset. `what` is what the examples are for, in the help: "private examples".
 void bind_data(Keys& keys, data::DataSource& source, std::string_view prefix, std::string_view what);
 
 // Whether any key was given that names examples (PREFIX.images or PREFIX.file).

@@ -39,6 +39,30 @@ TEST(Csv, TheLabelColumnIsFoundByNameOrIndex) {
   EXPECT_THAT(parsed("2,0\n1,5\n", {.label = "2"}).labels, ElementsAre(1)) << "a name comes before an index";
 }
 
+TEST(Csv, TheHolderColumnIsNoFeatureAndIsNumberedByItsSortedTexts) {
+  const DatasetPtr data = parse("user,a,y\nzoe,1,0\n adam ,2,1\nzoe,3,0\n", {.holder = "user"});
+  EXPECT_THAT(read_all(data).features, ElementsAre(1, 2, 3));
+  ASSERT_EQ(data->holders(), 2u);
+  EXPECT_EQ(data->holder_of(0), 1u);
+  EXPECT_EQ(data->holder_of(1), 0u);
+  EXPECT_EQ(data->holder_of(2), 1u);
+  EXPECT_EQ(parse("a,y\n1,0\n")->holders(), 0u);
+}
+
+TEST(Csv, AHolderColumnThatCannotBeOneIsRefused) {
+  const struct {
+    const char* text;
+    const char* holder;
+    const char* message;
+  } cases[] = {{"user,a,y\nzoe,1,0\n", "usr", "no holder column \"usr\": is \"user\" meant?"},
+               {"user,a,y\nzoe,1,0\n", "y", "is the label"},
+               {"user,a,y\nzoe,1,0\n,2,1\n", "user", "every example needs its holder"},
+               {"user,y\nzoe,0\n", "user", "no column is left for a feature"}};
+  for (const auto& c : cases) {
+    EXPECT_THAT(refusal(Error::Kind::Malformed, [&] { parse(c.text, {.holder = c.holder}); }), HasSubstr(c.message));
+  }
+}
+
 TEST(Csv, LineEndsBlankEndsAndByteOrderMarksDoNotMatter) {
   const Examples expected = parsed("a,y\n1,0\n2,1\n");
   for (const char* text : {"a,y\r\n1,0\r\n2,1\r\n", "a,y\n1,0\n2,1", "a,y\r\n1,0\r\n2,1\r", "a,y\n1,0\n2,1\n\n\r\n",

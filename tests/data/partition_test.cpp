@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numeric>
 #include <set>
 
@@ -229,6 +230,43 @@ TEST(Partition, BadRequestsAreRefusedSayingWhatToWrite) {
                 HasSubstr(c.says))
         << c.specification;
   }
+}
+
+DatasetPtr held_by(const std::vector<std::uint32_t>& holders) {
+  return in_memory({1}, std::vector<float>(holders.size()), std::vector<float>(holders.size()), 1, holders);
+}
+
+TEST(PartitionNatural, EveryHolderStaysWhole) {
+  const DatasetPtr data = held_by({2, 0, 1, 0, 2, 2});
+  Parts parts = partition(*data, "natural:user", 3, 1);
+  std::sort(parts.begin(), parts.end());
+  EXPECT_EQ(parts, (Parts{{0, 4, 5}, {1, 3}, {2}}));
+}
+
+TEST(PartitionNatural, MoreHoldersThanParticipantsAreDealtEvenly) {
+  std::vector<std::uint32_t> holders;
+  for (std::uint32_t h = 0; h < 50; ++h) holders.insert(holders.end(), 1 + h % 7, h);
+  const DatasetPtr data = held_by(holders);
+  const Parts parts = partition(*data, "natural:user", 8, 1);
+  std::map<std::uint32_t, std::size_t> part_of;
+  for (std::size_t p = 0; p < parts.size(); ++p) {
+    for (const std::uint32_t i : parts[p]) {
+      EXPECT_EQ(part_of.emplace(holders[i], p).first->second, p) << "holder " << holders[i] << " is torn apart";
+    }
+  }
+  const auto sizes = sorted_sizes(parts);
+  EXPECT_LE(sizes.back() - sizes.front(), 7u);
+  EXPECT_EQ(std::accumulate(sizes.begin(), sizes.end(), std::size_t{0}), holders.size());
+}
+
+TEST(PartitionNatural, NeedsHoldersAsManyAsParticipantsAndAColumn) {
+  const DatasetPtr data = held_by({0, 1, 1});
+  EXPECT_THAT(refusal(Error::Kind::Malformed, [&] { partition(*data, "natural:user", 3, 1); }),
+              testing::HasSubstr("2 holders"));
+  EXPECT_THAT(refusal(Error::Kind::Malformed, [&] { partition(*data, "natural:", 2, 1); }),
+              testing::HasSubstr("natural:user"));
+  EXPECT_THAT(refusal(Error::Kind::Malformed, [&] { partition(*digits(), "natural:user", 1, 1); }),
+              testing::HasSubstr("data.holder"));
 }
 
 }  // namespace

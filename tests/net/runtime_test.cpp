@@ -179,7 +179,9 @@ TEST_F(SimulatedRuntimeTest, WorkThatNobodyAwaitsAnyMoreGoesWithItsPool) {
   auto runtime = std::make_unique<SimulatedRuntime>(clock, 1);
   std::vector<std::string> notes;
   Gate gate(runtime->io());
-  for (int i = 0; i < 3; ++i) gate.spawn("work", work_and_note(*runtime, [] {}, notes, "never"));
+  for (int i = 0; i < 3; ++i)
+    gate.spawn("work", work_and_note(
+                           *runtime, [] {}, notes, "never"));
   runtime->io().poll();
   runtime.reset();
   EXPECT_THAT(notes, testing::IsEmpty());

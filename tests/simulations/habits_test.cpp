@@ -38,7 +38,7 @@ TEST(DistributionTest, WhatIsNoDistributionIsRefusedWithWhatIs) {
   const struct {
     const char* text;
     const char* message;
-  } cases[] = {{"constant", "one number expected"},      {"uniform:1", "two numbers expected"},
+  } cases[] = {{"constant", "one number expected"},     {"uniform:1", "two numbers expected"},
                {"uniform:3,2", "below the first"},      {"lognormal:0,1", "above 0"},
                {"lognormal:5,x", "numbers from 0"},     {"constant:-1", "numbers from 0"},
                {"constat:1", "is \"constant\" meant?"}, {"", "uniform:A,B"}};

@@ -152,12 +152,19 @@ TEST_F(SimulateTest, InOneProcessItIsTheSameModelWithAnyNumberOfWorkers) {
 TEST_F(SimulateTest, SimulatedTimeReplaysExactlyWithAnyNumberOfWorkers) {
   std::vector<std::string> records;
   for (const char* workers : {"1", "2", "4"}) {
-    simulate({"--engine", "inline", "--set", std::string("simulation.workers=") + workers, "--set", "rounds=12",
-              "--set", "simulation.participants=12", "--set", "round.cohort=4", "--set", "round.overselect=1.5",
-              "--set", "round.participants=4", "--set", "simulation.latency_ms=lognormal:50,1",
-              "--set", "simulation.bandwidth_mbps=uniform:0.1,1", "--set", "simulation.stragglers=0.3",
-              "--set", "simulation.examples_per_second=lognormal:10,0.5", "--set", "simulation.online_seconds=uniform:10,60",
-              "--set", "simulation.offline_seconds=constant:5"},
+    simulate({"--engine", "inline",
+              "--set",    std::string("simulation.workers=") + workers,
+              "--set",    "rounds=12",
+              "--set",    "simulation.participants=12",
+              "--set",    "round.cohort=4",
+              "--set",    "round.overselect=1.5",
+              "--set",    "round.participants=4",
+              "--set",    "simulation.latency_ms=lognormal:50,1",
+              "--set",    "simulation.bandwidth_mbps=uniform:0.1,1",
+              "--set",    "simulation.stragglers=0.3",
+              "--set",    "simulation.examples_per_second=lognormal:10,0.5",
+              "--set",    "simulation.online_seconds=uniform:10,60",
+              "--set",    "simulation.offline_seconds=constant:5"},
              std::string("simulated") + workers);
     ASSERT_EQ(exit_code(), 0) << said();
     std::string all;
@@ -171,6 +178,25 @@ TEST_F(SimulateTest, SimulatedTimeReplaysExactlyWithAnyNumberOfWorkers) {
   EXPECT_EQ(records[0], records[1]);
   EXPECT_EQ(records[0], records[2]);
   EXPECT_THAT(records[0], HasSubstr("\"late\""));
+}
+
+TEST_F(SimulateTest, ANaturalPartitionGivesEveryParticipantItsOwnRowsInEitherEngine) {
+  std::string rows = "who,a,b,label\n";
+  for (int i = 0; i < 120; ++i) {
+    rows += "user" + std::to_string(i % 4) + "," + std::to_string(i % 3) + "," + std::to_string(i % 5) + "," +
+            std::to_string(i % 3) + "\n";
+  }
+  const std::string file = folder_.write("owned.csv", rows).string();
+  std::vector<std::string> digests;
+  for (const char* engine : {"inline", "processes"}) {
+    simulate({"--engine", engine, "--set", "simulation.partition=natural:who", "--set", "data.file=" + file, "--set",
+              "evaluation.file=" + file, "--set", "evaluation.holder=who"},
+             engine);
+    ASSERT_EQ(exit_code(), 0) << said();
+    EXPECT_EQ(report()["totals"]["updates"], 12);
+    digests.push_back(report()["final"]["model_digest"]);
+  }
+  EXPECT_EQ(digests[0], digests[1]);
 }
 
 TEST_F(SimulateTest, InOneProcessItStopsInOrderWhenInterrupted) {
@@ -189,8 +215,8 @@ TEST_F(SimulateTest, SimulatedTimeThatStandsStillSaysWhy) {
 }
 
 TEST_F(SimulateTest, ASweepRunsEveryCombinationAndGoesOnWhereItStopped) {
-  const std::vector<std::string> words = {"--grid", "training.learning_rate=0.1,0.2", "--seeds", "2",
-                                          "--target.metric=edge.accuracy", "--target.value=0.5"};
+  const std::vector<std::string> words = {"--grid", "training.learning_rate=0.1,0.2", "--seeds",
+                                          "2",      "--target.metric=edge.accuracy",  "--target.value=0.5"};
   simulate(words, "sweep");
   ASSERT_EQ(exit_code(), 0) << said();
   const auto sweep = nlohmann::json::parse(read_text_file(out_ / "sweep.json"));
@@ -211,7 +237,8 @@ TEST_F(SimulateTest, ASweepRunsEveryCombinationAndGoesOnWhereItStopped) {
   const auto again = nlohmann::json::parse(read_text_file(out_ / "sweep.json"));
   for (int c = 0; c < 2; ++c) {
     for (int s = 0; s < 2; ++s) {
-      EXPECT_EQ(again["combinations"][c]["runs"][s]["model_digest"], sweep["combinations"][c]["runs"][s]["model_digest"]);
+      EXPECT_EQ(again["combinations"][c]["runs"][s]["model_digest"],
+                sweep["combinations"][c]["runs"][s]["model_digest"]);
     }
   }
 }
