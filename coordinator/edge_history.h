@@ -15,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <utility>
 
 #include "common/model/parameters.h"
 #include "coordinator/broadcast.h"
