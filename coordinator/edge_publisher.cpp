@@ -27,8 +27,11 @@ codec::EdgeCopy EdgePublisher::publish(const model::ParameterSet& global, std::u
                              .per_layer = policy_.per_layer,
                              .levels = policy_.levels,
                              .threads = threads_,
-                             .result = codec::EdgePlan::Result::Blob};
-  return codec::encode_edge_copy(global, residual_, plan);
+                             .result = codec::EdgePlan::Result::Blob,
+                             .previous_scales = scales_};
+  codec::EdgeCopy copy = codec::encode_edge_copy(global, residual_, plan);
+  scales_ = copy.scales;
+  return copy;
 }
 
 }  // namespace tributary::coordinator

@@ -28,7 +28,8 @@ GlobalModel::GlobalModel(const model::Graph& graph, const Settings& settings, un
       skeleton_(graph),
       global_(graph.parameters()),
       optimizer_(global_.layout_ptr(), settings.server),
-      publisher_(global_.layout_ptr(), settings.edge, threads) {
+      publisher_(global_.layout_ptr(), settings.edge, threads),
+      history_(global_.layout_ptr(), settings.edge.bits == 8 ? settings.edge.history : 0, threads) {
   make_edge_copy();
 }
 
@@ -45,6 +46,7 @@ void GlobalModel::make_edge_copy() {
   const codec::EdgeCopy edge = publisher_.publish(global_, round_);
   framed_edge_ = framed(edge.blob);
   edge_digest_ = sha256(edge.blob);
+  history_.add(edge_digest_, framed_edge_);
   edge_sparsity_ = edge.sparsity;
   model_digest_ = digest_of(global_);
 }
@@ -73,6 +75,7 @@ std::shared_ptr<const Broadcast> GlobalModel::broadcast(std::uint64_t round) con
   offer.plan = settings_.training;
   broadcast->model = skeleton_.framed;
   broadcast->edge = framed_edge_;
+  broadcast->deltas = history_.deltas();
   return broadcast;
 }
 

@@ -11,6 +11,7 @@
 #include "common/model/graph.h"
 #include "coordinator/accumulator.h"
 #include "coordinator/broadcast.h"
+#include "coordinator/edge_history.h"
 #include "coordinator/edge_publisher.h"
 #include "coordinator/round_record.h"
 #include "coordinator/server_optimizer.h"
@@ -35,6 +36,12 @@ class GlobalModel {
   const model::LayoutPtr& layout() const { return global_.layout_ptr(); }
   std::uint64_t round() const { return round_; }  // which made it; 0 = none
 
+  // Whether a difference to this earlier edge copy can be made.
+  bool remembers(const Digest& edge) const { return history_.has(edge); }
+  // Makes the differences to these, for the broadcasts of the present copy. For a worker; edge() may be called
+  // meanwhile. REQUIRES: remembers() each.
+  void make_deltas(const std::set<Digest>& bases) { history_.make(bases); }
+
   // What the offers of `round` say and send.
   std::shared_ptr<const Broadcast> broadcast(std::uint64_t round) const;
   // Digests, size and sparsity of the present models.
@@ -56,6 +63,7 @@ class GlobalModel {
   model::ParameterSet global_;
   ServerOptimizer optimizer_;
   EdgePublisher publisher_;
+  EdgeHistory history_;
   std::uint64_t round_ = 0;
 
   std::shared_ptr<const wire::FramedBlob> framed_edge_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <set>
 #include <utility>
 
 #include "common/base/digest.h"
@@ -99,6 +100,7 @@ struct Server::State final : SessionHost {
   // The rounds.
   asio::awaitable<void> run_rounds();
   asio::awaitable<void> run_round(std::uint64_t number);
+  asio::awaitable<void> make_deltas(const std::vector<std::string>& selected);
   asio::awaitable<void> wait_until(std::uint64_t round, std::function<bool(std::uint32_t there)> enough,
                                    std::string missing);
   asio::awaitable<void> pause_until(TimePoint t);
@@ -205,6 +207,9 @@ asio::awaitable<void> Server::State::run_round(std::uint64_t number) {
   if (over()) co_return;
   const std::vector<std::string> candidates = there();
   const CohortSize size = cohort_size(settings.round, static_cast<std::uint32_t>(candidates.size()));
+  std::vector<std::string> selected = select_cohort(candidates, size.asked, settings.seed, number);
+  co_await make_deltas(selected);
+  if (over()) co_return;
   RoundTerms round_terms;
   round_terms.number = number;
   round_terms.goal = size.goal;
@@ -214,11 +219,24 @@ asio::awaitable<void> Server::State::run_round(std::uint64_t number) {
   intake.sum().clear();
   live = std::make_shared<LiveRound>(
       LiveRound::Surroundings{runtime, roster, intake, observer, models.layout(), settings.round.max_examples},
-      round_terms, select_cohort(candidates, size.asked, settings.seed, number), models.broadcast(number));
+      round_terms, std::move(selected), models.broadcast(number));
   const auto round = live;
   const bool publish = co_await round->run();
   co_await evaluation.settled();  // of the round before: its models change now, or it was the last
   if (!over()) co_await settle(*round, publish);
+}
+
+// The differences that those selected can use: of each, to the newest copy that it holds.
+asio::awaitable<void> Server::State::make_deltas(const std::vector<std::string>& selected) {
+  std::set<Digest> bases;
+  for (const std::string& name : selected) {
+    const Session* session = roster.find(name);
+    if (session == nullptr) continue;
+    const auto& held = session->held();
+    const auto base = std::find_if(held.begin(), held.end(), [&](const Digest& d) { return models.remembers(d); });
+    if (base != held.end()) bases.insert(*base);
+  }
+  if (!bases.empty()) co_await runtime.on_worker([&] { models.make_deltas(bases); });
 }
 
 // Makes of a round that has ended what it is: new models, or none; and its record.

@@ -22,6 +22,14 @@ constexpr std::uint64_t kMaxIgnoredBytes = std::uint64_t{16} << 30;
   fail(Error::Kind::Malformed, what);
 }
 
+// REQUIRES: a difference of this broadcast.
+std::shared_ptr<const wire::FramedBlob> blob_of(const Broadcast& broadcast, const Digest& delta) {
+  const auto found = std::find_if(broadcast.deltas.begin(), broadcast.deltas.end(),
+                                  [&](const auto& entry) { return entry.second.digest == delta; });
+  TRIBUTARY_CHECK(found != broadcast.deltas.end());
+  return found->second.blob;
+}
+
 // How a coroutine ended.
 struct End {
   bool broke_protocol = false;
@@ -98,6 +106,7 @@ asio::awaitable<bool> Session::greet() {
                 0);
     co_return false;
   }
+  if (hello_.differences) held_ = hello_.held;
   outbox_.put(wire::Welcome{terms_.federation, terms_.run, seconds(terms_.ping)});
   present_ = true;
   host_.joined(*this);
@@ -123,10 +132,21 @@ void Session::leave(Departure departure) {
 void Session::offer(const std::shared_ptr<const Broadcast>& broadcast, double deadline_seconds) {
   wire::Offer offer = broadcast->offer;
   offer.deadline_seconds = std::max(0.0, deadline_seconds);
-  if (offer.edge != edge_) previous_edge_ = edge_;
+  const auto known =
+      std::find_if(held_.begin(), held_.end(), [&](const Digest& held) { return broadcast->deltas.contains(held); });
+  if (known != held_.end()) {
+    const EdgeDelta& delta = broadcast->deltas.at(*known);
+    offer.delta = wire::DeltaOffer{*known, delta.digest, delta.blob->blob_bytes()};
+  }
+  if (offer.edge != edge_) {
+    previous_ = {edge_};
+    if (delta_) previous_.insert(*delta_);
+  }
   broadcast_ = broadcast;
   model_ = offer.model;
   edge_ = offer.edge;
+  delta_.reset();
+  if (offer.delta) delta_ = offer.delta->delta;
   outbox_.put(std::move(offer));
 }
 
@@ -182,10 +202,12 @@ asio::awaitable<void> Session::take(const Bytes& payload) {
 
 void Session::on(const wire::Fetch& fetch) {
   const auto broadcast = broadcast_.lock();
-  const bool current = fetch.blob == model_ || fetch.blob == edge_;
-  if (!current && fetch.blob != previous_edge_) out_of_protocol("Fetch of a blob that was not offered");
+  const bool current = fetch.blob == model_ || fetch.blob == edge_ || fetch.blob == delta_;
+  if (!current && !previous_.contains(fetch.blob)) out_of_protocol("Fetch of a blob that was not offered");
   if (!current || !broadcast) return;  // of a round that is over: RoundClosed is on its way
-  const auto& blob = fetch.blob == model_ ? broadcast->model : broadcast->edge;
+  const auto blob = fetch.blob == model_  ? broadcast->model
+                    : fetch.blob == edge_ ? broadcast->edge
+                                          : blob_of(*broadcast, fetch.blob);
   if (fetch.offset >= blob->blob_bytes()) {
     out_of_protocol("Fetch from offset " + std::to_string(fetch.offset) + " of a blob of " +
                     std::to_string(blob->blob_bytes()) + " bytes");
@@ -195,6 +217,7 @@ void Session::on(const wire::Fetch& fetch) {
 
 void Session::on(const wire::Update& update) {
   if (upload_) out_of_protocol("Update before the one announced was complete");
+  if (hello_.differences && update.edge == edge_) held_ = {edge_};
   missing_bytes_ = update.blob_bytes;
   ignorable_bytes_ = 0;
   upload_ = host_.announced(*this, update);

@@ -11,7 +11,9 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <vector>
 
 #include <asio/awaitable.hpp>
 
@@ -73,7 +75,10 @@ class Session {
   const std::string& name() const { return peer().name; }
   net::Traffic traffic() const { return channel_->traffic(); }
   const wire::Hello& hello() const { return hello_; }
+  // Blobs that it says it holds, and can take differences to, newest first.
+  const std::vector<Digest>& held() const { return held_; }
 
+  // Offers the difference to the first of held() that the broadcast has one for.
   void offer(const std::shared_ptr<const Broadcast>& broadcast, double deadline_seconds);
   void tell_verdict(const wire::Verdict& verdict);
   // Also ends what is sent for that round, and ignores what is still on its way up.
@@ -104,8 +109,10 @@ class Session {
   wire::Hello hello_;
 
   std::weak_ptr<const Broadcast> broadcast_;
-  Digest model_, edge_;                  // of the last offer
-  std::optional<Digest> previous_edge_;  // of the one before: a Fetch may have crossed with RoundClosed
+  Digest model_, edge_;  // of the last offer
+  std::optional<Digest> delta_;
+  std::set<Digest> previous_;  // edge copy and difference of the one before: a Fetch may have crossed with RoundClosed
+  std::vector<Digest> held_;
 
   std::shared_ptr<Upload> upload_;
   std::uint64_t missing_bytes_ = 0;    // of it

@@ -17,6 +17,7 @@ namespace {
 using options::Keys;
 
 constexpr double kMany = 1e9;
+constexpr double kMaxHistory = 64;
 // For ranges that are open above: [0, 1).
 constexpr double kBelowOne = 0.999999;
 
@@ -99,6 +100,8 @@ void bind_edge(Keys& keys, EdgePolicy& e) {
   keys.count("edge.sparsity_end", e.sparsity_end, {0, kMany},
              "round from which edge.sparsity holds; 0 = from the first copy on");
   keys.flag("edge.per_layer", e.per_layer, "prune every layer alike, instead of all weights by one threshold");
+  keys.count("edge.history", e.history, {0, kMaxHistory},
+             "earlier edge copies kept, so that participants who hold one download only what changed; 0 = none");
 }
 
 void bind_update(Keys& keys, Settings& s) {

@@ -50,6 +50,7 @@ struct EdgePolicy {
   std::uint64_t sparsity_begin = 0;  // edge.sparsity_begin: round in which the cubic schedule begins
   std::uint64_t sparsity_end = 0;    // edge.sparsity_end: round from which `sparsity` holds; 0 = from the start
   bool per_layer = true;             // edge.per_layer
+  std::uint32_t history = 4;         // edge.history: earlier copies kept, to send differences to them; 0 = none
 };
 
 struct ServerRule {

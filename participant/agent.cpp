@@ -55,7 +55,7 @@ struct Agent::State {
         options(completed(std::move(the_options))),
         observer(the_observer ? *the_observer : nobody()),
         residuals(files, options.state, options.name),
-        belongings{runtime, *source, residuals, *options.workshop, options, observer, {}, nullptr, std::nullopt},
+        belongings{runtime, *source, residuals, *options.workshop, options, observer, {}, nullptr, std::nullopt, std::nullopt},
         wake(runtime.io()) {}
 
   asio::awaitable<Next> attempt();

@@ -16,6 +16,12 @@ BlobName sized_blob(const char* what, const Digest& digest, std::uint64_t bytes,
   return {digest, bytes};
 }
 
+std::optional<Assignment::Difference> difference_of(const wire::Offer& offer, std::uint64_t max_bytes) {
+  if (!offer.delta) return std::nullopt;
+  const wire::DeltaOffer& delta = *offer.delta;
+  return Assignment::Difference{delta.base, sized_blob("a difference", delta.delta, delta.delta_bytes, max_bytes)};
+}
+
 // One that this build does not know falls back to the default; the update says which was used.
 codec::UpdateEncoding known_encoding(const std::string& text) {
   const auto known = codec::supported_update_encodings();
@@ -48,6 +54,7 @@ std::variant<Assignment, std::string> judge(const wire::Offer& offer, std::uint6
                       offer.seed,
                       sized_blob("a model", offer.model, offer.model_bytes, max_model_bytes),
                       sized_blob("an edge copy", offer.edge, offer.edge_bytes, max_model_bytes),
+                      difference_of(offer, max_model_bytes),
                       known_encoding(offer.encoding),
                       checked_plan(offer.plan)};
   } catch (const Error& e) {

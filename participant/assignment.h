@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -24,6 +25,12 @@ struct Assignment {
   std::uint64_t round = 0;
   std::uint64_t seed = 0;
   BlobName model, edge;
+  // The same edge copy for who holds `base`.
+  struct Difference {
+    Digest base;
+    BlobName blob;
+  };
+  std::optional<Difference> difference;
   codec::UpdateEncoding encoding;  // the one asked for, or int8 where that is unknown here
   learn::TrainingPlan plan;
 };

@@ -61,6 +61,8 @@ asio::awaitable<void> Session::greet() {
   wire::Hello hello;
   hello.software = "tributary " TRIBUTARY_VERSION;
   hello.encodings = codec::supported_update_encodings();
+  hello.differences = true;
+  if (mine_.edge) hello.held.push_back(mine_.edge->digest);
   if (mine_.skeleton) hello.held.push_back(mine_.model);
   co_await mine_.runtime.on_worker([&] { hello.examples = mine_.source.size(); });
   co_await outbox_.send(hello);

@@ -44,6 +44,12 @@ struct Belongings {
   // The model offered last; no session needs to fetch it again.
   Digest model;
   SharedBlob skeleton;
+  // The edge copy of the last update, to which the coordinator may send a difference. None of float32 is kept.
+  struct KeptCopy {
+    Digest digest;
+    SharedBlob blob;
+  };
+  std::optional<KeptCopy> edge;
   // What a lost line or a closed round left half-way: asked for from there on if it is offered again.
   std::optional<Download> partial;
 };
@@ -104,6 +110,8 @@ class Session {
   asio::awaitable<Outcome> learn_and_send(Job& job, const Assignment& assignment, const data::View& view);
   asio::awaitable<SharedBlob> fetch(Job& job, BlobName blob);
   asio::awaitable<bool> fetch_model(Job& job, BlobName blob);
+  asio::awaitable<SharedBlob> fetch_edge(Job& job, const Assignment& assignment);
+  asio::awaitable<SharedBlob> rebuild_edge(const Assignment& assignment, SharedBlob difference);
   asio::awaitable<Learnt> learn(Job& job, const Assignment& assignment, const data::View& view, SharedBlob edge,
                                 ResidualKey& key);
   asio::awaitable<void> pretend_to_train(Job& job, double seconds);

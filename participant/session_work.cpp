@@ -6,6 +6,7 @@
 
 #include "common/base/error.h"
 #include "common/base/log.h"
+#include "common/codec/edge_delta.h"
 #include "participant/session.h"
 
 namespace tributary::participant {
@@ -106,14 +107,17 @@ asio::awaitable<Session::Outcome> Session::attempt(Job& job, const Assignment& a
 asio::awaitable<Session::Outcome> Session::learn_and_send(Job& job, const Assignment& assignment,
                                                           const data::View& view) {
   if (!co_await fetch_model(job, assignment.model)) co_return Outcome{};
-  SharedBlob edge = co_await fetch(job, assignment.edge);
+  SharedBlob edge = co_await fetch_edge(job, assignment);
   if (!edge) co_return Outcome{};
+  std::optional<Belongings::KeptCopy> to_keep;
+  if (codec::has_edge_integers(*edge)) to_keep = Belongings::KeptCopy{assignment.edge.digest, edge};
   ResidualKey key{run_, {}, 0};
   Learnt learnt = co_await learn(job, assignment, view, std::move(edge), key);
   if (learnt.ending == Learnt::Ending::Diverged) co_return Outcome{false, "diverged"};
   if (learnt.ending == Learnt::Ending::Stopped || job.stopped) co_return Outcome{};
   mine_.observer.trained({assignment.round, view.size(), learnt.update.size(), learnt.training.loss,
                           learnt.training.accuracy, learnt.training.seconds});
+  mine_.edge = std::move(to_keep);  // the update tells the coordinator
   co_await upload(job, assignment, view, learnt);
   co_await wait_for_verdict(job);
   if (!job.verdict) co_return Outcome{};
@@ -142,6 +146,36 @@ asio::awaitable<bool> Session::fetch_model(Job& job, BlobName blob) {
   mine_.model = blob.digest;
   mine_.skeleton = std::move(skeleton);
   co_return true;
+}
+
+// By the shortest way. Null when the round was over before it was there.
+asio::awaitable<SharedBlob> Session::fetch_edge(Job& job, const Assignment& assignment) {
+  if (assignment.difference && mine_.edge && mine_.edge->digest == assignment.difference->base) {
+    SharedBlob difference = co_await fetch(job, assignment.difference->blob);
+    if (!difference) co_return nullptr;
+    SharedBlob edge = co_await rebuild_edge(assignment, std::move(difference));
+    if (edge) co_return edge;
+  }
+  co_return co_await fetch(job, assignment.edge);
+}
+
+// Null when the difference is of no use, which costs no more than its bytes.
+asio::awaitable<SharedBlob> Session::rebuild_edge(const Assignment& assignment, SharedBlob difference) {
+  SharedBlob edge = mine_.workshop.find(assignment.edge.digest);
+  if (edge) co_return edge;
+  co_await mine_.runtime.on_worker([&] {
+    const auto limits = limits_of(mine_.options);
+    auto loan = mine_.workshop.borrow(assignment.model.digest, *mine_.skeleton, limits);
+    codec::DecodeLimits decode;
+    decode.max_parameters = limits.max_parameters;
+    try {
+      Bytes blob = codec::rebuild_edge_copy(*difference, *mine_.edge->blob, loan.network().layout(), decode);
+      if (sha256(blob) == assignment.edge.digest) edge = mine_.workshop.share(assignment.edge.digest, std::move(blob));
+    } catch (const Error& e) {
+      log::warning("session", "a difference was of no use, the whole edge copy is fetched: " + std::string(e.what()));
+    }
+  });
+  co_return edge;
 }
 
 // Null when the round was over before the blob was there.

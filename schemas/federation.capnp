@@ -21,7 +21,8 @@
 #   - digests: exactly 32 bytes;
 #   - floating-point numbers: finite, and in the range given beside them;
 #   - nesting at most 8 levels, and no more words reached through pointers than the message has.
-# An absent text is the empty text, an absent number zero. An absent digest is an error.
+# An absent text is the empty text, an absent number zero. An absent digest is an error, where
+# nothing else is said.
 #
 # BLOBS. Models, edge copies and updates are blobs: byte strings named by their SHA-256, moved in Data messages of at
 # most 1 MiB each, in order, without gaps. A blob's size is announced before it moves (Offer, Update) and the receiver
@@ -30,7 +31,7 @@
 # A SESSION (P participant, C coordinator).
 #   P: Hello                      C: Welcome | Goodbye
 #   then, any number of times:
-#   C: Offer                      P: Fetch (for each blob it does not hold: the model, the edge copy)
+#   C: Offer                      P: Fetch (for each blob it does not hold: the model, the edge copy or its difference)
 #   C: Data ...                   P: Decline, or trains, then: Update, Data ...
 #   C: Verdict                    the update is durable, or refused with a reason
 #   C: RoundClosed                at any time after Offer: stop working on this round
@@ -85,6 +86,10 @@ struct Hello {
 
   examples @4 :UInt64;
   # How many training examples it has now. A hint for selection; 0 = unknown.
+
+  differences @5 :Bool;
+  # It can make an edge copy of a difference to one that it holds (Offer.delta). Within the session it then also holds
+  # the edge copy of its last Update.
 }
 
 struct Welcome {
@@ -129,6 +134,12 @@ struct Offer {
   seed @6 :UInt64;                # of the run; random streams are keyed by (seed, purpose, round, participant)
   deadlineSeconds @7 :Seconds;    # from now; an update that comes later is refused
   plan @8 :Plan;
+
+  # Another way to the edge copy, for a participant that holds the copy `deltaBase`: fetch the difference instead, and
+  # make the edge copy's blob of both. It may always fetch the whole edge copy. None offered: `deltaBase` is absent.
+  deltaBase @9 :Digest;           # an earlier edge copy
+  delta @10 :Digest;              # blob: the difference
+  deltaBytes @11 :UInt64;
 }
 
 struct Decline {

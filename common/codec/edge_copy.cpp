@@ -17,7 +17,6 @@ namespace tributary::codec {
 namespace {
 
 constexpr std::size_t kTile = 4096;
-constexpr std::size_t kHeaderBytes = 64;  // at least
 
 // Makes x = master + residual at `x`, or, where there is no residual, looks at the master; and makes w.maxima. Throws
 // when a tensor has a value that cannot be coded.
@@ -86,6 +85,13 @@ void choose_cuts(EdgeWeights& w, const EdgePlan& plan) {
   }
 }
 
+// Whether there are none, or one for each channel.
+bool serve(std::span<const std::vector<float>> scales, const model::ParameterLayout& layout) {
+  const auto specs = weights_of(layout);
+  return scales.empty() || std::equal(scales.begin(), scales.end(), specs.begin(), specs.end(),
+                                      [](const auto& row, const auto* spec) { return row.size() == spec->channels; });
+}
+
 // The other tensors travel as they are.
 void check_others(const model::ParameterSet& values) {
   for (const model::TensorSpec& spec : values.layout().tensors()) {
@@ -97,58 +103,21 @@ void check_others(const model::ParameterSet& values) {
   }
 }
 
-// Takes the records apart as it goes.
-Bytes join_blob(unsigned bits, const model::ParameterSet& values, std::vector<Bytes> records) {
-  std::size_t bytes = 0;
-  for (const Bytes& each : records) bytes += each.size();
-  for (const model::TensorSpec& spec : values.layout().tensors()) {
-    if (spec.role != model::Role::Weight) bytes += spec.size * sizeof(float);
-  }
-  ByteWriter blob;
-  blob.reserve(bytes + kHeaderBytes);
-  put_header(blob, {bits, values.layout().digest()});
-  auto record = records.begin();
-  for (const model::TensorSpec& spec : values.layout().tensors()) {
-    if (spec.role == model::Role::Weight) {
-      blob.put_bytes(*record);
-      *record++ = Bytes();
-    } else {
-      blob.put_bytes(std::as_bytes(values.tensor(spec)));
-    }
-  }
-  return blob.take();
-}
-
 EdgeCopy decode(ByteSpan blob, const model::LayoutPtr& layout, const DecodeLimits& limits, bool with_integers) {
-  if (layout->size() > limits.max_parameters) {
-    fail(Error::Kind::Overloaded, "edge copy: the model has " + std::to_string(layout->size()) +
-                                      " parameters, at most " + std::to_string(limits.max_parameters) + " allowed");
-  }
+  check_size(*layout, limits);
   ByteReader in(blob, "edge copy");
   const EdgeHeader header = read_header(in);
   if (header.layout != layout->digest()) fail(Error::Kind::Malformed, "edge copy: made for a model of another layout");
 
   EdgeCopy copy;
   copy.values = model::ParameterSet(layout);
-  const auto reader = weight_format(header.bits)->reader();
-  std::uint64_t weights = 0;
-  for (const model::TensorSpec& spec : layout->tensors()) {
-    if (spec.role == model::Role::Weight) {
-      reader->read_record(in, spec);
-      weights += spec.size;
-      continue;
-    }
-    const ByteSpan raw = in.get_bytes(spec.size * sizeof(float));
-    const auto values = copy.values.tensor(spec);
-    std::memcpy(values.data(), raw.data(), raw.size());
-    if (kernels().max_magnitude(values.data(), values.size()) >= kInfinity) {
-      refuse_edge_copy("has a value that is not finite", spec);
-    }
-  }
-  in.expect_end();
+  const auto reader =
+      read_records(in, header.bits, *layout, [&](const model::TensorSpec& spec) { return copy.values.tensor(spec); });
   DecodedWeights out{.values = copy.values.values(), .threads = std::max(1u, limits.threads)};
   if (with_integers) out.quantized = &copy.quantized;
   reader->decode(out);
+  std::uint64_t weights = 0;
+  for (const auto* spec : weights_of(*layout)) weights += spec->size;
   if (weights > 0) copy.sparsity = 1 - static_cast<double>(out.nonzeros) / static_cast<double>(weights);
   return copy;
 }
@@ -171,6 +140,7 @@ void check(const EdgePlan& plan) {
 EdgeCopy encode_edge_copy(const model::ParameterSet& master, std::span<float> residual, const EdgePlan& plan) {
   check(plan);
   TRIBUTARY_CHECK(residual.empty() || residual.size() == master.layout().size());
+  TRIBUTARY_CHECK(serve(plan.previous_scales, master.layout()));
   check_others(master);
   EdgeCopy copy;
   const bool whole = plan.result == EdgePlan::Result::Whole;
@@ -184,6 +154,7 @@ EdgeCopy encode_edge_copy(const model::ParameterSet& master, std::span<float> re
   weights.x = x.empty() ? master.values() : x;
   weights.residual = residual;
   weights.levels = plan.levels;
+  weights.previous_scales = plan.previous_scales;
   weights.threads = std::max(1u, plan.threads);
   load_weights(weights, master.values(), x);
   choose_cuts(weights, plan);
@@ -198,7 +169,11 @@ EdgeCopy encode_edge_copy(const model::ParameterSet& master, std::span<float> re
     copy.entropy_bits += 32.0 * static_cast<double>(spec.size);
     if (!residual.empty()) std::fill_n(residual.begin() + static_cast<std::ptrdiff_t>(spec.offset), spec.size, 0.0F);
   }
-  copy.blob = join_blob(plan.bits, master, std::move(encoded.records));
+  copy.blob = join_blob(plan.bits, master.layout(), std::move(encoded.records),
+                        [&](const model::TensorSpec& spec) { return master.tensor(spec); });
+  for (QuantizedTensor& tensor : encoded.quantized) {
+    copy.scales.push_back(whole ? tensor.scale : std::move(tensor.scale));
+  }
   if (whole) copy.quantized = std::move(encoded.quantized);
   copy.entropy_bits += encoded.entropy_bits;
   if (total > 0) copy.sparsity = 1 - static_cast<double>(encoded.nonzeros) / static_cast<double>(total);

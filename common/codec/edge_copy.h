@@ -33,6 +33,10 @@ struct EdgePlan {
   // What a copy carries beside its blob, and how the weights are worked on. Blob: no values and no integers, and
   // x is made in the place of the residual, so that encoding takes 1 byte a parameter and the blob, four times.
   enum class Result : std::uint8_t { Whole, Blob } result = Result::Whole;
+  // Scales of the copy before (EdgeCopy::scales), or empty. A channel keeps its scale while its largest magnitude needs
+  // 0.75 to 1.25 times `levels` of it (and at most 127): integers then stay the same where the model does, which is
+  // what makes the difference to the copy before small (edge_delta.h).
+  std::span<const std::vector<float>> previous_scales = {};
 };
 
 // Throws Malformed naming the key (edge.bits, edge.sparsity, edge.levels) of a field out of range.
@@ -50,6 +54,7 @@ struct EdgeCopy {
   Bytes blob;                              // what is sent; its SHA-256 is the edge digest
   model::ParameterSet values;              // exactly what decode_edge_copy(blob) gives
   std::vector<QuantizedTensor> quantized;  // one per Role::Weight tensor in layout order; empty when bits = 32
+  std::vector<std::vector<float>> scales;  // the encoder's; one row per Role::Weight tensor; empty when bits = 32
   double sparsity = 0;                     // zeros / weights, reached; 0 without weights
   // The limit for the blob's size, in bits: a tensor's order-0 entropy of the non-zero integers, H(p) of their places,
   // and the floats as they are.

@@ -57,7 +57,7 @@ EncodedWeights encode(const EdgeWeights& w) {
     const StreamEncoder encoder(fit_model(counts, Alphabet::Masks, head));
     std::vector<Bytes> payloads(b - first);
     for (std::size_t i = first; i < b; ++i) {
-      put_mask(masks[i], encoder, payloads[i - first]);
+      put_sized(masks[i], encoder, payloads[i - first]);
       payloads[i - first].insert(payloads[i - first].end(), kept[i].begin(), kept[i].end());
       kept[i] = Bytes();
     }

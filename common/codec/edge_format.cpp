@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::string_view kMagic = "TREC";
 constexpr std::uint8_t kVersion = 1;
+constexpr std::size_t kHeaderBytes = 64;  // at least
 constexpr std::uint64_t kLongRun = 64;
 constexpr std::uint64_t kShortestRow = 1024;
 
@@ -77,6 +78,58 @@ EdgeHeader read_header(ByteReader& in) {
   if (in.get<std::uint16_t>() != 0) fail(Error::Kind::Malformed, "edge copy: a reserved field is not 0");
   header.layout = Digest::from_bytes(in.get_bytes(32));
   return header;
+}
+
+Bytes join_blob(unsigned bits, const model::ParameterLayout& layout, std::vector<Bytes> records,
+                const OtherTensors& other) {
+  std::size_t bytes = 0;
+  for (const Bytes& each : records) bytes += each.size();
+  for (const model::TensorSpec& spec : layout.tensors()) {
+    if (spec.role != model::Role::Weight) bytes += spec.size * sizeof(float);
+  }
+  ByteWriter blob;
+  blob.reserve(bytes + kHeaderBytes);
+  put_header(blob, {bits, layout.digest()});
+  auto record = records.begin();
+  for (const model::TensorSpec& spec : layout.tensors()) {
+    if (spec.role == model::Role::Weight) {
+      blob.put_bytes(*record);
+      *record++ = Bytes();
+    } else {
+      blob.put_bytes(std::as_bytes(other(spec)));
+    }
+  }
+  return blob.take();
+}
+
+std::unique_ptr<WeightFormat::Reader> read_records(ByteReader& in, unsigned bits, const model::ParameterLayout& layout,
+                                                   const OtherPlaces& place) {
+  auto reader = weight_format(bits)->reader();
+  for (const model::TensorSpec& spec : layout.tensors()) {
+    if (spec.role == model::Role::Weight) {
+      reader->read_record(in, spec);
+    } else {
+      read_other(in, spec, place);
+    }
+  }
+  in.expect_end();
+  return reader;
+}
+
+void read_other(ByteReader& in, const model::TensorSpec& spec, const OtherPlaces& place) {
+  const ByteSpan raw = in.get_bytes(spec.size * sizeof(float));
+  const std::span<float> values = place(spec);
+  std::memcpy(values.data(), raw.data(), raw.size());
+  if (kernels().max_magnitude(values.data(), values.size()) >= kInfinity) {
+    refuse_edge_copy("has a value that is not finite", spec);
+  }
+}
+
+void check_size(const model::ParameterLayout& layout, const DecodeLimits& limits) {
+  if (layout.size() > limits.max_parameters) {
+    fail(Error::Kind::Overloaded, "edge copy: the model has " + std::to_string(layout.size()) +
+                                      " parameters, at most " + std::to_string(limits.max_parameters) + " allowed");
+  }
 }
 
 void refuse_edge_copy(std::string_view reason, const model::TensorSpec& spec) {

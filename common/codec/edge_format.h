@@ -25,6 +25,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -106,6 +108,7 @@ struct EdgeWeights {
   std::span<const float> x;                    // the arena; may be `values` or `residual`, and then goes as they come
   std::span<float> values;                     // the arena or empty: what the blob gives
   std::span<float> residual;                   // the arena or empty: what rounding loses
+  std::span<const std::vector<float>> previous_scales;  // EdgePlan::previous_scales
   unsigned levels = 127;
   unsigned threads = 1;
 };
@@ -119,7 +122,7 @@ struct EncodedWeights {
 
 // Where the decoded weights go.
 struct DecodedWeights {
-  std::span<float> values;                            // the arena
+  std::span<float> values;                            // the arena; empty: only the integers are wanted
   std::vector<QuantizedTensor>* quantized = nullptr;  // null: the integers are not wanted
   std::uint64_t nonzeros = 0;
   unsigned threads = 1;
@@ -145,6 +148,14 @@ struct WeightFormat {
 extern const WeightFormat kInt8Weights;
 extern const WeightFormat kFloat32Weights;
 
+// The scales of a tensor, as they stand in its record. Throws Malformed for one that is out of range.
+void put_scales(ByteWriter& out, std::span<const float> scales);
+std::vector<float> take_scales(ByteReader& in, const model::TensorSpec& spec);
+
+// The records that an encoder wrote for tensors with these integers and scales.
+std::vector<Bytes> int8_records(std::span<const model::TensorSpec* const> specs,
+                                std::span<const QuantizedTensor> quantized, unsigned threads);
+
 // Null when there is none for these bits.
 const WeightFormat* weight_format(unsigned bits);
 
@@ -155,6 +166,21 @@ struct EdgeHeader {
 void put_header(ByteWriter& out, const EdgeHeader& header);
 // Throws as decode_edge_copy.
 EdgeHeader read_header(ByteReader& in);
+
+// The blob: `records` of the weights, and between them the other tensors, which `other` gives. Takes the records apart
+// as it goes.
+using OtherTensors = std::function<std::span<const float>(const model::TensorSpec&)>;
+Bytes join_blob(unsigned bits, const model::ParameterLayout& layout, std::vector<Bytes> records,
+                const OtherTensors& other);
+
+// Reads the blob's records up to its end, unchecked the weights' blocks; `place` says where the floats of another
+// tensor go. Throws as decode_edge_copy.
+using OtherPlaces = std::function<std::span<float>(const model::TensorSpec&)>;
+std::unique_ptr<WeightFormat::Reader> read_records(ByteReader& in, unsigned bits, const model::ParameterLayout& layout,
+                                                   const OtherPlaces& place);
+// One of them.
+void read_other(ByteReader& in, const model::TensorSpec& spec, const OtherPlaces& place);
+void check_size(const model::ParameterLayout& layout, const DecodeLimits& limits);
 
 [[noreturn]] void refuse_edge_copy(std::string_view reason, const model::TensorSpec& spec);
 

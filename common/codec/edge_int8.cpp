@@ -33,37 +33,55 @@ void for_blocks(std::size_t count, unsigned threads, Body&& body) {
   });
 }
 
-class Int8Encoder {
+// A scale of the last copy that still serves: the largest magnitude needs about `levels` of it, and none needs more
+// than an int8 has.
+bool still_serves(float previous, Magnitude largest, unsigned levels) {
+  if (!(previous > 0)) return false;
+  const float needed = std::bit_cast<float>(largest) / previous, wanted = static_cast<float>(levels);
+  return needed >= 0.75F * wanted && needed <= std::min(1.25F * wanted, 127.0F);
+}
+
+// Integers on their way into records: taken apart block by block, then coded.
+class Int8Writer {
  public:
-  explicit Int8Encoder(const EdgeWeights& weights) : w_(weights), blocks_(w_.blocks.size()) {
-    for (std::size_t t = 0; t < w_.specs.size(); ++t) tensors_.push_back(prepare(t));
+  Int8Writer(std::span<const EdgeBlock> blocks, std::size_t tensors)
+      : blocks_(blocks), parts_(blocks.size()), tensors_(tensors) {}
+
+  // Takes block `b` apart into mask and symbols; `q` are its tensor's integers. Any thread, once for each block.
+  void pack(std::size_t b, const std::vector<std::int8_t>& q) {
+    const EdgeBlock& block = blocks_[b];
+    Block& parts = parts_[b];
+    parts.mask.resize(block.mask_bytes());
+    // Packed elsewhere first, so that what is kept until all blocks are counted has no room to spare.
+    std::vector<std::uint8_t> symbols(block.size() + kSlack);
+    const std::size_t count = kernels().pack(q.data() + block.begin, block.size(), parts.mask.data(), symbols.data());
+    parts.symbols.assign(symbols.begin(), symbols.begin() + static_cast<std::ptrdiff_t>(count));
+    fill_last_byte(parts.mask, block.size());
+
+    Counts masks{}, values{};
+    count_bytes(parts.mask, masks);
+    count_bytes(parts.symbols, values);
+    const std::lock_guard lock(mutex_);
+    Tensor& tensor = tensors_[block.tensor];
+    for (std::size_t s = 0; s < 256; ++s) {
+      tensor.mask_counts[s] += masks[s];
+      tensor.value_counts[s] += values[s];
+    }
   }
 
-  EncodedWeights encode() {
-    for_blocks(blocks_.size(), w_.threads, [this](std::size_t b) { quantize(b); });
+  // When all blocks are packed. Once; the integers stay with the caller.
+  EncodedWeights write(std::span<const QuantizedTensor> quantized, unsigned threads) {
     EncodedWeights made;
     std::vector<ByteWriter> heads;
-    for (std::size_t t = 0; t < tensors_.size(); ++t) heads.push_back(describe(t, made));
+    for (std::size_t t = 0; t < tensors_.size(); ++t) heads.push_back(describe(tensors_[t], quantized[t], made));
     std::vector<Bytes> payloads(blocks_.size());
-    for_blocks(blocks_.size(), w_.threads, [&](std::size_t b) { payloads[b] = code(b); });
-    std::size_t first = 0;
-    for (std::size_t t = 0; t < tensors_.size(); ++t) {
-      std::size_t last = first;
-      while (last < blocks_.size() && w_.blocks[last].tensor == t) ++last;
-      made.records.push_back(join_record(std::move(heads[t]), std::span(payloads).subspan(first, last - first)));
-      made.quantized.push_back(std::move(tensors_[t].out));
-      first = last;
-    }
+    for_blocks(blocks_.size(), threads, [&](std::size_t b) { payloads[b] = code(b); });
+    made.records = join_records(std::move(heads), blocks_, payloads);
     return made;
   }
 
  private:
   struct Tensor {
-    explicit Tensor(const model::TensorSpec& spec) : runs(spec) {}
-
-    ChannelRuns runs;
-    QuantizedTensor out;
-    std::vector<float> slot_scales;
     Counts mask_counts{}, value_counts{};
     std::optional<StreamEncoder> masks, values;
   };
@@ -71,22 +89,81 @@ class Int8Encoder {
     std::vector<std::uint8_t> mask, symbols;
   };
 
-  Tensor prepare(std::size_t t) const {
-    const model::TensorSpec& spec = *w_.specs[t];
-    Tensor tensor(spec);
-    tensor.out.q.resize(spec.size);
-    for (const Magnitude largest : w_.maxima[t]) {
-      // A channel that is pruned altogether has no scale.
-      tensor.out.scale.push_back(largest < w_.cuts[t].threshold ? 0 : scale_of(largest, w_.levels));
-    }
-    tensor.slot_scales = tensor.runs.by_slot(std::span<const float>(tensor.out.scale));
-    return tensor;
+  static ByteWriter describe(Tensor& tensor, const QuantizedTensor& quantized, EncodedWeights& made) {
+    ByteWriter head;
+    put_scales(head, quantized.scale);
+    tensor.masks.emplace(fit_model(tensor.mask_counts, Alphabet::Masks, head));
+    tensor.values.emplace(fit_model(tensor.value_counts, Alphabet::Values, head));
+
+    std::uint64_t nonzeros = 0;
+    for (const std::uint64_t count : tensor.value_counts) nonzeros += count;
+    made.nonzeros += nonzeros;
+    made.entropy_bits += 16.0 * static_cast<double>(quantized.scale.size()) + entropy_bits(tensor.value_counts) +
+                         mask_entropy_bits(nonzeros, quantized.q.size());
+    return head;
   }
 
-  // Rounds a block, which leaves its values, residuals and integers, and takes it apart into mask and symbols.
+  Bytes code(std::size_t b) {
+    Block& parts = parts_[b];
+    const Tensor& tensor = tensors_[blocks_[b].tensor];
+    Bytes payload;
+    put_sized(parts.mask, *tensor.masks, payload);
+    tensor.values->put(parts.symbols, payload);
+    parts = {};
+    return payload;
+  }
+
+  std::span<const EdgeBlock> blocks_;
+  std::vector<Block> parts_;
+  std::vector<Tensor> tensors_;
+  std::mutex mutex_;
+};
+
+class Int8Encoder {
+ public:
+  explicit Int8Encoder(const EdgeWeights& weights) : w_(weights), writer_(w_.blocks, w_.specs.size()) {
+    for (std::size_t t = 0; t < w_.specs.size(); ++t) prepare(t);
+  }
+
+  EncodedWeights encode() {
+    for_blocks(w_.blocks.size(), w_.threads, [this](std::size_t b) {
+      quantize(b);
+      writer_.pack(b, quantized_[w_.blocks[b].tensor].q);
+    });
+    for (std::size_t t = 0; t < w_.specs.size(); ++t) clear_scales_of_zero_channels(t);
+    EncodedWeights made = writer_.write(quantized_, w_.threads);
+    made.quantized = std::move(quantized_);
+    return made;
+  }
+
+ private:
+  struct Tensor {
+    ChannelRuns runs;
+    std::vector<float> slot_scales;
+  };
+
+  void prepare(std::size_t t) {
+    const model::TensorSpec& spec = *w_.specs[t];
+    QuantizedTensor made{std::vector<std::int8_t>(spec.size), {}};
+    for (std::size_t c = 0; c < w_.maxima[t].size(); ++c) {
+      const Magnitude largest = w_.maxima[t][c];
+      const float previous = w_.previous_scales.empty() ? 0 : w_.previous_scales[t][c];
+      // A channel that is pruned altogether has no scale.
+      const bool pruned = largest < w_.cuts[t].threshold;
+      const bool keep = still_serves(previous, largest, w_.levels);
+      made.scale.push_back(pruned ? 0 : keep ? previous : scale_of(largest, w_.levels));
+    }
+    Tensor tensor{ChannelRuns(spec), {}};
+    tensor.slot_scales = tensor.runs.by_slot(std::span<const float>(made.scale));
+    tensors_.push_back(std::move(tensor));
+    quantized_.push_back(std::move(made));
+  }
+
+  // Rounds a block, which leaves its values, residuals and integers.
   void quantize(std::size_t b) {
     const EdgeBlock& block = w_.blocks[b];
-    Tensor& tensor = tensors_[block.tensor];
+    const Tensor& tensor = tensors_[block.tensor];
+    std::int8_t* const q = quantized_[block.tensor].q.data();
     const model::TensorSpec& spec = *w_.specs[block.tensor];
     const Cut& cut = w_.cuts[block.tensor];
     // Runs end where the treatment of ties changes.
@@ -106,91 +183,41 @@ class Int8Encoder {
                             .scale = tensor.slot_scales[slot],
                             .scales = tensor.runs.each() ? tensor.slot_scales.data() + slot + (from - begin) : nullptr,
                             .keep_from = cut.keep_from(place + from),
-                            .q = tensor.out.q.data() + from,
+                            .q = q + from,
                             .residual = w_.residual.empty() ? nullptr : w_.residual.data() + at});
       }
     };
     tensor.runs.walk(block.begin, middle, run);
     tensor.runs.walk(middle, block.end, run);
-
-    Block& parts = blocks_[b];
-    parts.mask.resize(block.mask_bytes());
-    // Packed elsewhere first, so that what is kept until all blocks are counted has no room to spare.
-    std::vector<std::uint8_t> symbols(block.size() + kSlack);
-    const std::int8_t* q = tensor.out.q.data() + block.begin;
-    const std::size_t count = kernels().pack(q, block.size(), parts.mask.data(), symbols.data());
-    parts.symbols.assign(symbols.begin(), symbols.begin() + static_cast<std::ptrdiff_t>(count));
-    fill_last_byte(parts.mask, block.size());
-
-    Counts masks{}, values{};
-    count_bytes(parts.mask, masks);
-    count_bytes(parts.symbols, values);
-    const std::lock_guard lock(mutex_);
-    for (std::size_t s = 0; s < 256; ++s) {
-      tensor.mask_counts[s] += masks[s];
-      tensor.value_counts[s] += values[s];
-    }
   }
 
   // A channel whose largest magnitude ties with the threshold may have lost it.
   void clear_scales_of_zero_channels(std::size_t t) {
-    Tensor& tensor = tensors_[t];
+    QuantizedTensor& tensor = quantized_[t];
     const Cut& cut = w_.cuts[t];
     const auto& maxima = w_.maxima[t];
     if (cut.first_kept_tie == 0 || std::find(maxima.begin(), maxima.end(), cut.threshold) == maxima.end()) return;
     const model::TensorSpec& spec = *w_.specs[t];
     std::vector<bool> used(spec.channels);
     for (std::uint64_t i = 0; i < spec.size; ++i) {
-      if (tensor.out.q[i] != 0) used[i / spec.channel_stride % spec.channels] = true;
+      if (tensor.q[i] != 0) used[i / spec.channel_stride % spec.channels] = true;
     }
     for (std::size_t c = 0; c < used.size(); ++c) {
-      if (!used[c]) tensor.out.scale[c] = 0;
+      if (!used[c]) tensor.scale[c] = 0;
     }
-  }
-
-  ByteWriter describe(std::size_t t, EncodedWeights& made) {
-    clear_scales_of_zero_channels(t);
-    Tensor& tensor = tensors_[t];
-    ByteWriter head;
-    for (const float scale : tensor.out.scale) {
-      head.put(static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(scale) >> 16));
-    }
-    tensor.masks.emplace(fit_model(tensor.mask_counts, Alphabet::Masks, head));
-    tensor.values.emplace(fit_model(tensor.value_counts, Alphabet::Values, head));
-
-    std::uint64_t nonzeros = 0;
-    for (const std::uint64_t count : tensor.value_counts) nonzeros += count;
-    made.nonzeros += nonzeros;
-    made.entropy_bits += 16.0 * static_cast<double>(tensor.out.scale.size()) + entropy_bits(tensor.value_counts) +
-                         mask_entropy_bits(nonzeros, tensor.out.q.size());
-    return head;
-  }
-
-  Bytes code(std::size_t b) {
-    Block& parts = blocks_[b];
-    const Tensor& tensor = tensors_[w_.blocks[b].tensor];
-    Bytes payload;
-    put_mask(parts.mask, *tensor.masks, payload);
-    tensor.values->put(parts.symbols, payload);
-    parts = {};
-    return payload;
   }
 
   const EdgeWeights& w_;
+  Int8Writer writer_;
   std::vector<Tensor> tensors_;
-  std::vector<Block> blocks_;
-  std::mutex mutex_;
+  std::vector<QuantizedTensor> quantized_;
 };
 
 class Int8Reader final : public WeightFormat::Reader {
  public:
   void read_record(ByteReader& in, const model::TensorSpec& spec) override {
     Record record(spec);
-    for (std::uint64_t c = 0; c < spec.channels; ++c) {
-      const auto scale = std::bit_cast<float>(static_cast<std::uint32_t>(in.get<std::uint16_t>()) << 16);
-      if (std::signbit(scale) || !std::isfinite(scale * 127.0F)) refuse_edge_copy("has a scale out of range", spec);
-      record.scale.push_back(scale);
-    }
+    record.scale = take_scales(in, spec);
     record.slot_scales = record.runs.by_slot(std::span<const float>(record.scale));
     record.mask = read_model(in, Alphabet::Masks);
     record.value = read_model(in, Alphabet::Values);
@@ -245,6 +272,7 @@ class Int8Reader final : public WeightFormat::Reader {
       const std::uint64_t end = std::min<std::uint64_t>(block.end, begin + kTile);
       std::int8_t* q = out.quantized != nullptr ? (*out.quantized)[block.tensor].q.data() + begin : scratch.q.data();
       symbols += kernels().expand(mask.bytes + (begin - block.begin) / 8, symbols, end - begin, q);
+      if (out.values.empty()) continue;
       record.runs.walk(begin, end, [&](std::uint64_t from, std::uint64_t to, std::size_t slot) {
         float* values = out.values.data() + record.spec.offset + from;
         if (record.runs.each()) {
@@ -263,6 +291,30 @@ class Int8Reader final : public WeightFormat::Reader {
 };
 
 }  // namespace
+
+void put_scales(ByteWriter& out, std::span<const float> scales) {
+  for (const float scale : scales) {
+    out.put(static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(scale) >> 16));
+  }
+}
+
+std::vector<float> take_scales(ByteReader& in, const model::TensorSpec& spec) {
+  std::vector<float> scales;
+  for (std::uint64_t c = 0; c < spec.channels; ++c) {
+    const auto scale = std::bit_cast<float>(static_cast<std::uint32_t>(in.get<std::uint16_t>()) << 16);
+    if (std::signbit(scale) || !std::isfinite(scale * 127.0F)) refuse_edge_copy("has a scale out of range", spec);
+    scales.push_back(scale);
+  }
+  return scales;
+}
+
+std::vector<Bytes> int8_records(std::span<const model::TensorSpec* const> specs,
+                                std::span<const QuantizedTensor> quantized, unsigned threads) {
+  const std::vector<EdgeBlock> blocks = edge_blocks(specs);
+  Int8Writer writer(blocks, specs.size());
+  for_blocks(blocks.size(), threads, [&](std::size_t b) { writer.pack(b, quantized[blocks[b].tensor].q); });
+  return writer.write(quantized, threads).records;
+}
 
 const WeightFormat kInt8Weights = {
     .bits = 8,

@@ -55,16 +55,20 @@ void decode_stream(ByteSpan stream, const SymbolModel& model, std::size_t count,
   }
 }
 
+const std::uint8_t* take_sized(ByteReader& payload, const SymbolModel& model, std::size_t count,
+                               std::span<std::uint8_t> scratch) {
+  if (model.kind == SymbolModel::Kind::Raw) {
+    return reinterpret_cast<const std::uint8_t*>(payload.get_bytes(count).data());
+  }
+  const std::uint64_t length = model.kind == SymbolModel::Kind::Coded ? payload.get<std::uint32_t>() : 0;
+  decode_stream(payload.get_bytes(length), model, count, scratch.data());
+  return scratch.data();
+}
+
 Mask take_mask(ByteReader& payload, const SymbolModel& model, std::size_t elements, std::span<std::uint8_t> scratch) {
   const std::size_t bytes = (elements + 7) / 8;
   Mask mask;
-  if (model.kind == SymbolModel::Kind::Raw) {
-    mask.bytes = reinterpret_cast<const std::uint8_t*>(payload.get_bytes(bytes).data());
-  } else {
-    const std::uint64_t length = model.kind == SymbolModel::Kind::Coded ? payload.get<std::uint32_t>() : 0;
-    decode_stream(payload.get_bytes(length), model, bytes, scratch.data());
-    mask.bytes = scratch.data();
-  }
+  mask.bytes = take_sized(payload, model, bytes, scratch);
   const unsigned used = last_byte_bits(elements), last = mask.bytes[bytes - 1];
   const unsigned fill = (last & (used ^ used >> 1)) != 0 ? 0xFFu & ~used : 0;
   if ((last & ~used) != fill) {
@@ -74,10 +78,10 @@ Mask take_mask(ByteReader& payload, const SymbolModel& model, std::size_t elemen
   return mask;
 }
 
-void put_mask(std::span<const std::uint8_t> mask, const StreamEncoder& encoder, Bytes& out) {
+void put_sized(std::span<const std::uint8_t> bytes, const StreamEncoder& encoder, Bytes& out) {
   const std::size_t before = out.size();
   if (encoder.coded()) out.resize(before + 4);
-  const auto length = static_cast<std::uint32_t>(encoder.put(mask, out));
+  const auto length = static_cast<std::uint32_t>(encoder.put(bytes, out));
   if (encoder.coded()) std::memcpy(out.data() + before, &length, 4);
 }
 
@@ -115,6 +119,19 @@ Bytes join_record(ByteWriter head, std::span<Bytes> blocks) {
     block = Bytes();
   }
   return record;
+}
+
+std::vector<Bytes> join_records(std::vector<ByteWriter> heads, std::span<const EdgeBlock> blocks,
+                                std::span<Bytes> payloads) {
+  std::vector<Bytes> records;
+  std::size_t first = 0;
+  for (std::size_t t = 0; t < heads.size(); ++t) {
+    std::size_t last = first;
+    while (last < blocks.size() && blocks[last].tensor == t) ++last;
+    records.push_back(join_record(std::move(heads[t]), payloads.subspan(first, last - first)));
+    first = last;
+  }
+  return records;
 }
 
 std::vector<ByteSpan> take_blocks(ByteReader& in, const model::TensorSpec& spec) {

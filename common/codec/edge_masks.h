@@ -40,11 +40,17 @@ struct Mask {
   std::size_t ones = 0;
 };
 
-// Takes the mask off the front of a block's payload. `scratch` has room for the block's mask bytes and kSlack.
+// Takes a mask, written by put_sized, off the front of a block's payload. REQUIRES: elements > 0. `scratch` has room
+// for the block's mask bytes and kSlack.
 Mask take_mask(ByteReader& payload, const SymbolModel& model, std::size_t elements, std::span<std::uint8_t> scratch);
 
-// Appends [mask_bytes] mask.
-void put_mask(std::span<const std::uint8_t> mask, const StreamEncoder& encoder, Bytes& out);
+// Appends [length] stream: the length where the model does not say it.
+void put_sized(std::span<const std::uint8_t> bytes, const StreamEncoder& encoder, Bytes& out);
+
+// Takes what put_sized wrote of `count` bytes. The result is in the payload or in `scratch`, which has room for them
+// and kSlack. Throws as decode_stream.
+const std::uint8_t* take_sized(ByteReader& payload, const SymbolModel& model, std::size_t count,
+                               std::span<std::uint8_t> scratch);
 
 // Adds the bytes' counts.
 void count_bytes(std::span<const std::uint8_t> bytes, Counts& counts);
@@ -54,6 +60,10 @@ double mask_entropy_bits(std::uint64_t ones, std::uint64_t n);
 
 // Joins head and blocks to a record, each block behind its length.
 Bytes join_record(ByteWriter head, std::span<Bytes> blocks);
+
+// The records of all tensors. Takes heads and payloads apart.
+std::vector<Bytes> join_records(std::vector<ByteWriter> heads, std::span<const EdgeBlock> blocks,
+                                std::span<Bytes> payloads);
 
 // Takes the blocks of a tensor off the reader, unread.
 std::vector<ByteSpan> take_blocks(ByteReader& in, const model::TensorSpec& spec);

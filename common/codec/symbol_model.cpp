@@ -79,14 +79,16 @@ struct Buckets {
   unsigned width = 0;
 
   unsigned count() const {
-    const unsigned symbols = alphabet == Alphabet::Masks ? 256 : symmetric ? 127 : 255;
+    const unsigned largest = alphabet == Alphabet::Values ? 127 : 128;
+    const unsigned symbols = alphabet == Alphabet::Masks ? 256 : symmetric ? largest : largest + 128;
     return ((symbols - 1) >> width) + 1;
   }
   std::optional<unsigned> of(unsigned symbol) const {
     if (alphabet == Alphabet::Masks) return symbol >> width;
     const int value = static_cast<std::int8_t>(symbol);
-    if (value == 0 || value == -128) return std::nullopt;
-    return static_cast<unsigned>(symmetric ? std::abs(value) - 1 : value + 127) >> width;
+    if (value == 0 || (value == -128 && alphabet == Alphabet::Values)) return std::nullopt;
+    const int least = alphabet == Alphabet::Values ? -127 : -128;
+    return static_cast<unsigned>(symmetric ? std::abs(value) - 1 : value - least) >> width;
   }
 };
 
@@ -181,7 +183,7 @@ std::optional<Candidate> table_candidate(const Counts& counts, const Buckets& bu
 
 SymbolModel read_table(ByteReader& in, Alphabet alphabet, std::uint8_t head) {
   const Buckets buckets{alphabet, (head & kSymmetric) != 0, head & 0x3Fu};
-  if (buckets.width > kMaxWidth || (buckets.symmetric && alphabet != Alphabet::Values)) refuse();
+  if (buckets.width > kMaxWidth || (buckets.symmetric && alphabet == Alphabet::Masks)) refuse();
   const unsigned first = in.get<std::uint8_t>(), last = in.get<std::uint8_t>();
   if (first > last || last >= buckets.count()) refuse();
   std::array<std::uint8_t, 256> exponents{};
@@ -229,7 +231,7 @@ SymbolModel fit_model(const Counts& counts, Alphabet alphabet, ByteWriter& out) 
     if (alphabet == Alphabet::Masks) consider(bits_candidate(counts, total));
     for (unsigned width = 0; width <= (alphabet == Alphabet::Masks ? 0u : kMaxWidth); ++width) {
       consider(table_candidate(counts, {alphabet, false, width}));
-      if (alphabet == Alphabet::Values) consider(table_candidate(counts, {alphabet, true, width}));
+      if (alphabet != Alphabet::Masks) consider(table_candidate(counts, {alphabet, true, width}));
     }
   }
   out.put_bytes(best_description);
@@ -244,6 +246,7 @@ SymbolModel read_model(ByteReader& in, Alphabet alphabet) {
     model.kind = SymbolModel::Kind::Constant;
     model.constant = in.get<std::uint8_t>();
     if (alphabet == Alphabet::Values && (model.constant & 0x7Fu) == 0) refuse();
+    if (alphabet == Alphabet::Differences && model.constant == 0) refuse();
     return model;
   }
   if (head == kBits && alphabet == Alphabet::Masks) {

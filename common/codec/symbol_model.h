@@ -11,8 +11,8 @@
 //                                                  table: one weight a bucket from `first` to `last`, packed from the
 //                                                  lowest bit up; spare bits are 0
 //   A bucket holds 2^w neighbouring symbols, w <= 4, which share a weight. s = 1: symbols q and -q share a bucket
-//   (values only). Weight 0 = does not occur, e > 0 = 2^((e - 1) / 2) relative to the others: steps of 3 dB cost below
-//   0.01 bit a symbol. The first and last weights are not 0.
+//   (not for masks). Weight 0 = does not occur, e > 0 = 2^((e - 1) / 2) relative to the others: steps of 3 dB cost
+//   below 0.01 bit a symbol. The first and last weights are not 0.
 #pragma once
 
 #include <array>
@@ -23,8 +23,9 @@
 namespace tributary::codec {
 
 enum class Alphabet : std::uint8_t {
-  Masks,   // eight bits of a mask: all 256 bytes
-  Values,  // the non-zero integers -127..127 as bytes
+  Masks,        // eight bits of a mask: all 256 bytes
+  Values,       // the non-zero integers -127..127 as bytes
+  Differences,  // the non-zero integers -128..127 as bytes
 };
 
 using Counts = std::array<std::uint64_t, 256>;
@@ -41,7 +42,7 @@ struct SymbolModel {
 };
 
 // The model that codes bytes with these counts in the fewest bits, its description included, appended to `out`.
-// REQUIRES: Values: no counts for 0 and -128.
+// REQUIRES: Values: no counts for 0 and -128; Differences: none for 0.
 SymbolModel fit_model(const Counts& counts, Alphabet alphabet, ByteWriter& out);
 
 // Throws Malformed for what fit_model does not write.

@@ -50,6 +50,7 @@ void write(const Hello& from, schema::Hello::Builder to) {
   auto held = to.initHeld(static_cast<unsigned>(from.held.size()));
   for (unsigned i = 0; i < held.size(); ++i) held.set(i, digest(from.held[i]));
   to.setExamples(from.examples);
+  to.setDifferences(from.differences);
 }
 
 void write(const Welcome& from, schema::Welcome::Builder to) {
@@ -82,6 +83,11 @@ void write(const Offer& from, schema::Offer::Builder to) {
   to.setSeed(from.seed);
   to.setDeadlineSeconds(from.deadline_seconds);
   write(from.plan, to.initPlan());
+  if (from.delta) {
+    to.setDeltaBase(digest(from.delta->base));
+    to.setDelta(digest(from.delta->delta));
+    to.setDeltaBytes(from.delta->delta_bytes);
+  }
 }
 
 void write(const Decline& from, schema::Decline::Builder to) {
@@ -264,6 +270,7 @@ Hello read(schema::Hello::Reader from, const Checker& check) {
   check.list(held.size(), kMaxHeld, "hello.held");
   for (const auto blob : held) to.held.push_back(Checker::digest(blob, "hello.held"));
   to.examples = from.getExamples();
+  to.differences = from.getDifferences();
   return to;
 }
 
@@ -306,6 +313,10 @@ Offer read(schema::Offer::Reader from, const Checker& check) {
   to.seed = from.getSeed();
   to.deadline_seconds = Checker::duration(from.getDeadlineSeconds(), "offer.deadlineSeconds");
   to.plan = read(from.getPlan(), check);
+  if (from.hasDeltaBase()) {
+    to.delta = DeltaOffer{Checker::digest(from.getDeltaBase(), "offer.deltaBase"),
+                          Checker::digest(from.getDelta(), "offer.delta"), from.getDeltaBytes()};
+  }
   return to;
 }
 

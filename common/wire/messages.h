@@ -6,7 +6,7 @@
 // Life of a session (P participant, C coordinator; TLS has proven both names):
 //   P: Hello                      C: Welcome | Goodbye
 //   then, any number of times:
-//   C: Offer                      P: Fetch (blobs it does not hold: the model, the edge copy)
+//   C: Offer                      P: Fetch (blobs it does not hold: the model, the edge copy or its difference)
 //   C: Data...                    P: Decline | (trains) Update, Data...
 //   C: Verdict                    (accepted, or refused with a reason; the participant keeps or drops its residual)
 //   C: RoundClosed                at any time after Offer: stop working on this round
@@ -15,6 +15,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -33,6 +34,7 @@ struct Hello {
   std::vector<std::string> encodings;  // update encodings that the participant can write
   std::vector<Digest> held;            // blobs that it still holds (model, edge copies), newest first, at most 8
   std::uint64_t examples = 0;          // how many it has now; a hint, 0 = unknown
+  bool differences = false;            // can make an edge copy of a difference to one that it holds
 };
 
 struct Welcome {
@@ -49,6 +51,13 @@ struct Plan {
   double epochs = 1, max_seconds = 0;
 };
 
+// A way to an edge copy for those who hold `base`.
+struct DeltaOffer {
+  Digest base;   // an earlier edge copy
+  Digest delta;  // blob: codec/edge_delta.h
+  std::uint64_t delta_bytes = 0;
+};
+
 struct Offer {
   std::uint64_t round = 0;
   Digest model;  // blob: the graph without its values (model/skeleton.h)
@@ -59,6 +68,7 @@ struct Offer {
   std::uint64_t seed = 0;       // of the run; streams are keyed by (seed, purpose, round, participant)
   double deadline_seconds = 0;  // from now
   Plan plan;
+  std::optional<DeltaOffer> delta = std::nullopt;  // instead of the edge copy
 };
 
 struct Decline {

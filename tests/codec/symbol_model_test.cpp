@@ -13,6 +13,11 @@
 namespace tributary::codec {
 namespace {
 
+// Whether the alphabet has the byte.
+bool has(Alphabet alphabet, unsigned symbol) {
+  return alphabet == Alphabet::Masks || (symbol != 0 && (alphabet == Alphabet::Differences || symbol != 128));
+}
+
 struct Fitted {
   SymbolModel model;
   Bytes description;
@@ -34,13 +39,13 @@ SymbolModel read(ByteSpan description, Alphabet alphabet) {
 }
 
 void expect_usable(const SymbolModel& model, Alphabet alphabet) {
-  if (model.kind == SymbolModel::Kind::Constant && alphabet == Alphabet::Values) {
-    EXPECT_TRUE(model.constant != 0 && model.constant != 128);
+  if (model.kind == SymbolModel::Kind::Constant) {
+    EXPECT_TRUE(has(alphabet, model.constant));
   }
   if (model.kind != SymbolModel::Kind::Coded) return;
   EXPECT_EQ(std::accumulate(model.frequency.begin(), model.frequency.end(), 0u), kProbabilityOne);
   EXPECT_LT(*std::max_element(model.frequency.begin(), model.frequency.end()), kProbabilityOne);
-  EXPECT_TRUE(alphabet == Alphabet::Masks || model.frequency[0] + model.frequency[128] == 0);
+  for (const unsigned s : {0u, 128u}) EXPECT_TRUE(has(alphabet, s) || model.frequency[s] == 0);
 }
 
 void expect_there_and_back(const Counts& counts, Alphabet alphabet) {
@@ -74,7 +79,7 @@ Counts random_counts(RandomStream& random, Alphabet alphabet) {
   Counts counts{};
   const std::uint64_t density = 1 + random.below(16), spread = 1 + random.below(50);
   for (unsigned s = 0; s < 256; ++s) {
-    if (alphabet == Alphabet::Values && (s == 0 || s == 128)) continue;
+    if (!has(alphabet, s)) continue;
     if (random.below(16) < density) counts[s] = (std::uint64_t{1} << random.below(spread)) >> random.below(8);
   }
   return counts;
@@ -83,17 +88,17 @@ Counts random_counts(RandomStream& random, Alphabet alphabet) {
 TEST(SymbolModel, RandomHistogramsComeBack) {
   RandomStream random(1, "histograms");
   for (int trial = 0; trial < 4000 && !::testing::Test::HasFatalFailure(); ++trial) {
-    for (const Alphabet alphabet : {Alphabet::Masks, Alphabet::Values}) {
+    for (const Alphabet alphabet : {Alphabet::Masks, Alphabet::Values, Alphabet::Differences}) {
       expect_there_and_back(random_counts(random, alphabet), alphabet);
     }
   }
 }
 
 TEST(SymbolModel, DegenerateHistogramsComeBack) {
-  for (const Alphabet alphabet : {Alphabet::Masks, Alphabet::Values}) {
+  for (const Alphabet alphabet : {Alphabet::Masks, Alphabet::Values, Alphabet::Differences}) {
     expect_there_and_back({}, alphabet);
     for (unsigned a = 0; a < 256; ++a) {
-      if (alphabet == Alphabet::Values && (a == 0 || a == 128)) continue;
+      if (!has(alphabet, a)) continue;
       Counts counts{};
       counts[a] = 1;
       expect_there_and_back(counts, alphabet);
@@ -106,7 +111,7 @@ TEST(SymbolModel, DegenerateHistogramsComeBack) {
     }
     Counts all;
     all.fill(std::uint64_t{1} << 30);
-    if (alphabet == Alphabet::Values) all[0] = all[128] = 0;
+    for (const unsigned s : {0u, 128u}) all[s] = has(alphabet, s) ? all[s] : 0;
     expect_there_and_back(all, alphabet);
   }
 }
@@ -205,7 +210,8 @@ TEST(SymbolModel, AnyBytesAreAUsableModelOrRefused) {
     Bytes description(1 + random.below(200));
     for (std::byte& b : description) b = static_cast<std::byte>(random.next_u32());
     description[0] = static_cast<std::byte>(random.below(2) == 0 ? random.below(4) : 0x80 + random.below(0x46));
-    const Alphabet alphabet = random.below(2) == 0 ? Alphabet::Masks : Alphabet::Values;
+    constexpr Alphabet kAll[] = {Alphabet::Masks, Alphabet::Values, Alphabet::Differences};
+    const Alphabet alphabet = kAll[random.below(3)];
     try {
       ByteReader in(description, "model");
       expect_usable(read_model(in, alphabet), alphabet);

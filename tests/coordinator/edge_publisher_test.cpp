@@ -7,6 +7,7 @@
 
 #include "common/base/error.h"
 #include "common/base/random.h"
+#include "common/codec/edge_delta.h"
 
 namespace tributary::coordinator {
 namespace {
@@ -89,6 +90,23 @@ TEST(EdgePublisher, TheSameHistoryGivesTheSameBytesOnAnyNumberOfThreads) {
   EdgePublisher one(layout(), schedule(), 1), four(layout(), schedule(), 4);
   for (std::uint64_t round = 0; round < 5; ++round)
     EXPECT_EQ(one.publish(some_model(), round).blob, four.publish(some_model(), round).blob);
+}
+
+TEST(EdgePublisher, AModelThatHardlyMovesKeepsItsScalesAndMostOfItsIntegers) {
+  EdgePublisher publisher(layout(), EdgePolicy{}, 1);
+  auto global = some_model();
+  codec::EdgeIntegers before = codec::edge_integers(publisher.publish(global, 0).blob, layout());
+  for (std::uint64_t round = 1; round < 4; ++round) {
+    for (float& value : global.values()) value *= 1.02F;
+    const auto copy = publisher.publish(global, round);
+    EXPECT_EQ(copy.sparsity, 0.5);
+    const codec::EdgeIntegers after = codec::edge_integers(copy.blob, layout());
+    EXPECT_EQ(after.weights[0].scale, before.weights[0].scale);
+    std::size_t equal = 0;
+    for (std::size_t i = 0; i < 1000; ++i) equal += after.weights[0].q[i] == before.weights[0].q[i];
+    EXPECT_GT(equal, 650u);
+    before = after;
+  }
 }
 
 TEST(EdgePublisher, WithoutQuantisationWeightsAreExactOrZero) {

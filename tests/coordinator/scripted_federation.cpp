@@ -18,11 +18,22 @@ void ScriptedParticipant::connects() {
 }
 
 void ScriptedParticipant::joins() {
-  connects();
+  greets({});
+}
+
+void ScriptedParticipant::joins_with(const std::vector<Digest>& held) {
   wire::Hello hello;
-  hello.software = "a script";
-  hello.encodings = codec::supported_update_encodings();
-  says(hello);
+  hello.held = held;
+  hello.differences = true;
+  greets(hello);
+}
+
+void ScriptedParticipant::greets(const wire::Hello& hello) {
+  connects();
+  wire::Hello whole = hello;
+  whole.software = "a script";
+  whole.encodings = codec::supported_update_encodings();
+  says(whole);
   EXPECT_EQ(expects<wire::Welcome>().federation, "orchard");
 }
 

@@ -101,6 +101,8 @@ class ScriptedParticipant {
 
   // Opens a line (a further one: the older stays open) and greets.
   void joins();
+  // The same, as one that takes differences to `held`.
+  void joins_with(const std::vector<Digest>& held);
   void connects();
   void says(const wire::Message& message);
   void sends_raw(Bytes frame);
@@ -128,6 +130,8 @@ class ScriptedParticipant {
   std::shared_ptr<Line> line_in_use() { return line_; }
 
  private:
+  void greets(const wire::Hello& hello);
+
   ScriptedFederation& federation_;
   std::string name_;
   std::shared_ptr<Line> line_;

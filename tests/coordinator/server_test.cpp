@@ -4,6 +4,7 @@
 #include "scripted_federation.h"
 
 #include "common/codec/edge_copy.h"
+#include "common/codec/edge_delta.h"
 #include "common/model/skeleton.h"
 
 namespace tributary::coordinator {
@@ -92,6 +93,94 @@ TEST_F(ServerTest, TheNextRoundStartsFromTheModelOfTheLast) {
   EXPECT_NE(first[0].announcement.edge, second[0].announcement.edge);
   EXPECT_EQ(record(1).edge_digest, second[0].announcement.edge);
   EXPECT_EQ(record(2).model_digest, digest_of(moved(moved(graph_.parameters(), first), second)));
+}
+
+// A model large enough, and slow enough, for a difference to be smaller than the copy.
+class DifferencesTest : public ServerTest {
+ protected:
+  DifferencesTest() {
+    graph_ = model::make_zoo_model("mlp:60-70-3", 7);
+    settings_.rounds = 3;
+    settings_.server.learning_rate = 0.001;
+  }
+  // Alice takes differences, bob does not.
+  void start_both() {
+    open();
+    alice().joins_with({});
+    bob().joins();
+    begin_run();
+  }
+  // A round of both; what was offered to alice.
+  wire::Offer round() {
+    const auto offer = alice().expects<wire::Offer>();
+    alice().uploads(update("alice", offer));
+    EXPECT_FALSE(bob().expects<wire::Offer>().delta);
+    bob().uploads(update("bob", offer));
+    expect_accepted(alice());
+    expect_accepted(bob());
+    record(offer.round);
+    return offer;
+  }
+};
+
+TEST_F(DifferencesTest, WhoTrainedFromACopyIsOfferedTheDifferenceToItAndMayStillFetchTheWhole) {
+  start_both();
+  const auto first = alice().expects<wire::Offer>();
+  EXPECT_FALSE(first.delta);
+  const Bytes base = alice().fetches(first.edge, first.edge_bytes);
+  alice().uploads(update("alice", first));
+  bob().uploads(update("bob", bob().expects<wire::Offer>()));
+  expect_accepted(alice());
+  expect_accepted(bob());
+  const auto second = alice().expects<wire::Offer>();
+  ASSERT_TRUE(second.delta);
+  EXPECT_FALSE(bob().expects<wire::Offer>().delta) << "it did not say that it can";
+  EXPECT_EQ(second.delta->base, first.edge);
+  EXPECT_LT(second.delta->delta_bytes, second.edge_bytes);
+  const Bytes delta = alice().fetches(second.delta->delta, second.delta->delta_bytes);
+  EXPECT_EQ(sha256(delta), second.delta->delta);
+  const Bytes whole = alice().fetches(second.edge, second.edge_bytes);
+  EXPECT_EQ(codec::rebuild_edge_copy(delta, base, graph_.layout()), whole);
+}
+
+TEST_F(DifferencesTest, WhoComesBackWithACopyIsOfferedTheDifferenceToIt) {
+  start_both();
+  const auto first = round();
+  alice().loses_its_line();
+  alice().joins_with({sha256(as_bytes("of another run")), first.edge});
+  auto offer = alice().expects<wire::Offer>();
+  ASSERT_TRUE(offer.delta);
+  EXPECT_EQ(offer.delta->base, first.edge);
+  alice().loses_its_line();
+  alice().joins_with({});
+  EXPECT_FALSE(alice().expects<wire::Offer>().delta) << "it has lost its copy";
+}
+
+TEST_F(DifferencesTest, AFetchOfADifferenceMayCrossWithTheEndOfItsRound) {
+  start_both();
+  round();
+  const auto offer = alice().expects<wire::Offer>();
+  ASSERT_TRUE(offer.delta);
+  pass(101);  // the round ends at its deadline, without a quorum
+  alice().says(wire::Fetch{offer.delta->delta, 0});
+  EXPECT_EQ(alice().expects<wire::RoundClosed>().round, offer.round);
+  const auto next = alice().expects<wire::Offer>();
+  ASSERT_TRUE(next.delta);
+  EXPECT_EQ(next.delta->delta, offer.delta->delta);
+}
+
+TEST_F(DifferencesTest, WithoutAHistoryThereIsNone) {
+  settings_.edge.history = 0;
+  start_both();
+  EXPECT_FALSE(round().delta);
+  EXPECT_FALSE(round().delta);
+}
+
+TEST_F(DifferencesTest, UnquantisedCopiesHaveNone) {
+  settings_.edge.bits = 32;
+  start_both();
+  EXPECT_FALSE(round().delta);
+  EXPECT_FALSE(round().delta);
 }
 
 TEST_F(ServerTest, ARoundBelowItsQuorumLeavesTheModelAsItWasAndTheNextFollows) {

@@ -180,7 +180,8 @@ TEST(Settings, AWholeConfigurationIsTaken) {
       "model=cnn rounds=0 seed=7 target.metric=edge.accuracy target.value=0.97 round.participants=100 "
       "round.cohort=0.1 round.quorum=5 round.overselect=1.3 round.deadline_seconds=120 round.return_seconds=2.5 "
       "round.max_examples=600 edge.bits=8 edge.levels=127 edge.sparsity=0.8 edge.initial_sparsity=0.2 "
-      "edge.sparsity_begin=5 edge.sparsity_end=50 edge.per_layer=no update.encoding=float32 update.max_norm=25 "
+      "edge.sparsity_begin=5 edge.sparsity_end=50 edge.per_layer=no edge.history=7 update.encoding=float32 "
+      "update.max_norm=25 "
       "server.learning_rate=0.5 server.momentum=0.9 training.loss=cross_entropy training.learning_rate=0.05 "
       "training.learning_rate_decay=0.99 training.momentum=0.5 training.weight_decay=0.0001 training.clip_norm=10 "
       "training.proximal_mu=0.01 training.batch_size=32 training.epochs=2.5 training.max_steps=1000 "
@@ -206,6 +207,7 @@ TEST(Settings, AWholeConfigurationIsTaken) {
   EXPECT_EQ(s.edge.sparsity_begin, 5U);
   EXPECT_EQ(s.edge.sparsity_end, 50U);
   EXPECT_FALSE(s.edge.per_layer);
+  EXPECT_EQ(s.edge.history, 7U);
   EXPECT_EQ(s.update_encoding, "float32");
   EXPECT_EQ(s.update_max_norm, 25);
   EXPECT_EQ(s.server.learning_rate, 0.5);

@@ -1,5 +1,5 @@
 // file_seeds FOLDER MODELS: writes the seeds of the targets that read files and blobs: csv, idx, index, gzip,
-// edge_copy, update, onnx (those of the folder MODELS, and one of the zoo).
+// edge_copy, edge_delta, update, onnx (those of the folder MODELS, and one of the zoo).
 #include <filesystem>
 #include <functional>
 #include <stdexcept>
@@ -12,6 +12,7 @@
 #include "common/codec/update.h"
 #include "common/model/zoo.h"
 #include "tests/fuzz/codec_models.h"
+#include "tests/fuzz/edge_bases.h"
 
 using namespace tributary;
 
@@ -87,6 +88,26 @@ void write_edge_copies(const Path& folder) {
              codec::encode_edge_copy(model::ParameterSet(fuzz::large_layout()), {}, {}).blob);
 }
 
+void write_edge_deltas(const Path& folder) {
+  for (const std::uint8_t choice : {std::uint8_t{0}, fuzz::kLarge}) {
+    const model::LayoutPtr& layout = fuzz::layout_of(choice);
+    const codec::EdgeIntegers& base = fuzz::base_of(choice);
+    const auto write = [&](const std::string& name, const codec::EdgePlan& plan) {
+      const Bytes blob = codec::encode_edge_copy(normal(layout), {}, plan).blob;
+      const Bytes delta = codec::encode_edge_delta(base, codec::edge_integers(blob, layout), *layout);
+      const auto file = [&](std::uint8_t first, ByteSpan bytes) {
+        return std::string(1, static_cast<char>(first)).append(as_text(bytes));
+      };
+      write_text_file(folder / (name + "_whole"), file(choice, delta));
+      write_text_file(folder / name, file(choice | fuzz::kHeader, ByteSpan(delta).subspan(fuzz::kDeltaHeader)));
+    };
+    const std::string size = choice == 0 ? "small" : "large";
+    write(size + "_ones", {.sparsity = 0.85, .levels = 1});
+    if (choice == 0) write(size + "_jump", {.sparsity = 0.3});
+    write(size + "_zeros", {.sparsity = 0.999});
+  }
+}
+
 void write_updates(const Path& folder) {
   for (const char* text :
        {"float32", "int8", "int4", "rotated:1", "rotated:2", "rotated:3", "rotated:4", "topk:0.1", "ternary:0.1"}) {
@@ -113,11 +134,12 @@ void write_models(const Path& folder, const Path& models) {
 int main(int argc, char** argv) {
   if (argc != 3) return 2;
   const Path folder = argv[1];
-  for (const char* name : {"csv", "idx", "index", "gzip", "edge_copy", "update", "onnx"}) {
+  for (const char* name : {"csv", "idx", "index", "gzip", "edge_copy", "edge_delta", "update", "onnx"}) {
     std::filesystem::create_directories(folder / name);
   }
   write_data(folder);
   write_edge_copies(folder / "edge_copy");
+  write_edge_deltas(folder / "edge_delta");
   write_updates(folder / "update");
   write_models(folder / "onnx", argv[2]);
   return 0;

@@ -84,9 +84,88 @@ TEST_F(AgentTest, TheGreetingSaysWhatTheParticipantCanDo) {
     EXPECT_EQ(hello.encodings, codec::supported_update_encodings());
     EXPECT_THAT(hello.held, IsEmpty());
     EXPECT_EQ(hello.examples, 20u);
+    EXPECT_TRUE(hello.differences);
     co_await talk.goodbye();
   });
   EXPECT_TRUE(run_alice().orderly);
+}
+
+// Two publications of one model, the second offered with its difference to the first.
+class DifferencesTest : public AgentTest {
+ protected:
+  // One round with each; `asked` is what was fetched in the second.
+  void run_both(wire::Offer second) {
+    coordinator([this, second](Talk& talk) -> asio::awaitable<void> {
+      co_await talk.welcome();
+      uploads.push_back(co_await talk.round(before, before.offer(1)));
+      talk.fetched.clear();
+      uploads.push_back(co_await talk.round(after, second));
+      for (const auto& fetch : talk.fetched) asked.push_back(fetch.blob);
+      co_await talk.goodbye();
+    });
+    EXPECT_EQ(run_alice().rounds, 2u);
+    ASSERT_EQ(uploads.size(), 2u);
+    EXPECT_EQ(uploads[1].update.edge, sha256(after.edge.blob));
+  }
+  Digest edge() const { return sha256(after.edge.blob); }
+  Digest difference() const { return sha256(after.delta); }
+
+  Publication before{"mlp:4-8-2", 1}, after{"mlp:4-8-2", 2};
+  std::vector<Digest> asked;
+};
+
+TEST_F(DifferencesTest, TheDifferenceToTheCopyOfTheLastUpdateIsFetchedInsteadOfTheWhole) {
+  run_both(after.offer_against(before, 2));
+  EXPECT_THAT(asked, ElementsAre(difference()));
+  const Bytes from_difference = uploads[1].blob;
+  restart();
+  uploads.clear();
+  asked.clear();
+  run_both(after.offer(2));
+  EXPECT_THAT(asked, ElementsAre(edge()));
+  EXPECT_EQ(uploads[1].blob, from_difference);
+}
+
+TEST_F(DifferencesTest, TheWholeIsFetchedWhenTheBaseIsNotTheCopyHeld) {
+  const Publication other("mlp:4-8-2", 3);
+  run_both(after.offer_against(other, 2));
+  EXPECT_THAT(asked, ElementsAre(edge()));
+}
+
+TEST_F(DifferencesTest, TheWholeIsFetchedWhenTheDifferenceIsOfNoUse) {
+  wire::Offer offer = after.offer_against(before, 2);
+  after.delta[after.delta.size() - 3] ^= std::byte{0x55};
+  offer.delta->delta = difference();
+  run_both(offer);
+  EXPECT_THAT(asked, ElementsAre(difference(), edge()));
+}
+
+TEST_F(DifferencesTest, TheCopyHeldIsNamedWhenTheParticipantComesBack) {
+  coordinator([this](Talk& talk) -> asio::awaitable<void> {
+    co_await talk.welcome();
+    uploads.push_back(co_await talk.round(before, before.offer(1)));
+    co_await talk.goodbye(1);
+  });
+  coordinator([this](Talk& talk) -> asio::awaitable<void> {
+    const wire::Hello hello = co_await talk.welcome();
+    EXPECT_THAT(hello.held, ElementsAre(sha256(before.edge.blob), sha256(before.skeleton)));
+    uploads.push_back(co_await talk.round(after, after.offer_against(before, 2)));
+    EXPECT_EQ(talk.fetched.size(), 1u);
+    co_await talk.goodbye();
+  });
+  EXPECT_EQ(run_alice().rounds, 2u);
+}
+
+TEST_F(DifferencesTest, ADifferenceLargerThanTheParticipantTakesIsDeclined) {
+  wire::Offer offer = after.offer_against(before, 2);
+  offer.delta->delta_bytes = std::uint64_t{1} << 40;
+  coordinator([this, offer](Talk& talk) -> asio::awaitable<void> {
+    co_await talk.welcome();
+    const Answer answer = co_await talk.answer_to(after, offer);
+    EXPECT_THAT(std::get<wire::Decline>(answer).reason, HasSubstr("a difference of"));
+    co_await talk.goodbye();
+  });
+  EXPECT_EQ(run_alice().rounds, 0u);
 }
 
 TEST_F(AgentTest, TheModelIsFetchedOnceTheEdgeCopyEveryRound) {
@@ -96,7 +175,7 @@ TEST_F(AgentTest, TheModelIsFetchedOnceTheEdgeCopyEveryRound) {
   EXPECT_EQ(fetches, 4u);
 }
 
-TEST_F(AgentTest, AHeldModelIsSaidInTheNextGreeting) {
+TEST_F(AgentTest, TheModelAndTheEdgeCopyHeldAreSaidInTheNextGreeting) {
   const Publication published("linear:4-2");
   coordinator([&](Talk& talk) -> asio::awaitable<void> {
     co_await talk.welcome();
@@ -105,7 +184,7 @@ TEST_F(AgentTest, AHeldModelIsSaidInTheNextGreeting) {
   });
   coordinator([&](Talk& talk) -> asio::awaitable<void> {
     const wire::Hello hello = co_await talk.welcome();
-    EXPECT_THAT(hello.held, ElementsAre(sha256(published.skeleton)));
+    EXPECT_THAT(hello.held, ElementsAre(sha256(published.edge.blob), sha256(published.skeleton)));
     co_await talk.round(published, published.offer(2));
     EXPECT_EQ(talk.fetched.size(), 1u);
     co_await talk.goodbye();

@@ -75,10 +75,13 @@ class FederationTest : public ::testing::Test {
     EXPECT_TRUE(cut);
     for (const auto& end : ends) EXPECT_TRUE(end && end->orderly && end->rounds >= 3) << (end ? end->reason : "runs");
     EXPECT_EQ(records.records.size(), 4u);
+    bytes_down_ = 0;
+    for (const auto& record : records.records) bytes_down_ += record.bytes_down;
     return ending ? model::digest_of(ending->global).hex() : "no ending";
   }
 
   coordinator::Settings settings_;
+  std::uint64_t bytes_down_ = 0;  // in all rounds of the last federation
 
  private:
   static asio::awaitable<void> run_server(coordinator::Server& server, std::optional<coordinator::Ending>& ending) {
@@ -136,6 +139,21 @@ TEST_F(FederationTest, TheModelDoesNotDependOnOrderTimingOrWhoSharesAProcess) {
 TEST_F(FederationTest, ALineLostInARoundDoesNotChangeTheModelWhenTheParticipantIsSoonBack) {
   const std::string digest = digest_of({});
   EXPECT_EQ(digest_of({.cut_once = "bob"}), digest);
+}
+
+// Large and slow enough for differences to be sent.
+TEST_F(FederationTest, DifferencesBetweenEdgeCopiesChangeTheTrafficAndNotTheModel) {
+  settings_.model = "mlp:4-100-100-2";
+  settings_.training.learning_rate = 0.001;
+  settings_.edge.history = 0;
+  const std::string digest = digest_of({.share_a_workshop = false});
+  const std::uint64_t whole = bytes_down_;
+  settings_.edge.history = 4;
+  EXPECT_EQ(digest_of({.share_a_workshop = false}), digest);
+  EXPECT_LT(static_cast<double>(bytes_down_), 0.8 * static_cast<double>(whole));
+  EXPECT_EQ(digest_of({}), digest) << "one process";
+  EXPECT_LT(static_cast<double>(bytes_down_), 0.8 * static_cast<double>(whole));
+  EXPECT_EQ(digest_of({.share_a_workshop = false, .cut_once = "bob"}), digest) << "a line is lost";
 }
 
 TEST_F(FederationTest, TheSeedAndTheParticipantsDoChangeTheModel) {

@@ -20,6 +20,7 @@
 #include "common/base/error.h"
 #include "common/base/random.h"
 #include "common/codec/edge_copy.h"
+#include "common/codec/edge_delta.h"
 #include "common/codec/update.h"
 #include "common/data/dataset.h"
 #include "common/model/skeleton.h"
@@ -56,11 +57,23 @@ struct Publication {
     offer.plan.epochs = 2;
     return offer;
   }
-  const Bytes& blob(const Digest& digest) const { return digest == sha256(skeleton) ? skeleton : edge.blob; }
+  // Its edge copy may also be had as the difference to that of `base`.
+  wire::Offer offer_against(const Publication& base, std::uint64_t round) {
+    const auto integers = [&](const Publication& p) { return codec::edge_integers(p.edge.blob, graph.layout()); };
+    delta = codec::encode_edge_delta(integers(base), integers(*this), *graph.layout());
+    wire::Offer made = offer(round);
+    made.delta = wire::DeltaOffer{sha256(base.edge.blob), sha256(delta), delta.size()};
+    return made;
+  }
+  const Bytes& blob(const Digest& digest) const {
+    if (digest == sha256(skeleton)) return skeleton;
+    return digest == sha256(edge.blob) ? edge.blob : delta;
+  }
 
   model::Graph graph;
   Bytes skeleton;
   codec::EdgeCopy edge;
+  Bytes delta;
 };
 
 // `count` examples of 4 features and 2 classes; another seed, other examples.

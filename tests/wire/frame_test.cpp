@@ -246,6 +246,24 @@ TEST(FrameLimits, DigestsHaveThirtyTwoBytes) {
               HasSubstr("offer.model has 0 bytes"));
 }
 
+TEST(FrameLimits, ADifferenceIsOfferedWithItsBaseAndItsDigestOrNotAtAll) {
+  Offer offer;
+  EXPECT_FALSE(std::get<Offer>(from_payload(payload_of(to_frame(offer)))).delta);
+  const std::vector<kj::byte> digest(32);
+  const auto offer_with = [&](std::size_t base, std::size_t delta) {
+    return refusal_of_payload(payload_built([&](schema::Message::Builder m) {
+      auto to = m.initOffer();
+      to.setModel({digest.data(), digest.size()});
+      to.setEdge({digest.data(), digest.size()});
+      to.setDeltaBase({digest.data(), base});
+      if (delta > 0) to.setDelta({digest.data(), delta});
+    }));
+  };
+  EXPECT_EQ(offer_with(32, 32), "");
+  EXPECT_THAT(offer_with(31, 32), HasSubstr("offer.deltaBase has 31 bytes"));
+  EXPECT_THAT(offer_with(32, 0), HasSubstr("offer.delta has 0 bytes"));
+}
+
 TEST(FrameLimits, DataHasBytesButNotTooMany) {
   EXPECT_THAT(refusal_of(Data{0, {}}), HasSubstr("data has 0 bytes"));
   const Bytes payload = payload_of(to_frame(Data{0, Bytes(100)}));

@@ -34,9 +34,10 @@ inline Plan full_plan() {
 
 inline std::vector<Message> one_of_each() {
   return {
-      Hello{1, "tributary 0.1.0", {"int8", "float32", "topk:0.01"}, {digest_of("a"), digest_of("b")}, 60'000},
+      Hello{1, "tributary 0.1.0", {"int8", "float32", "topk:0.01"}, {digest_of("a"), digest_of("b")}, 60'000, true},
       Welcome{"orchard", "00112233445566778899aabbccddeeff", 20.5},
-      Offer{7, digest_of("model"), 1'234'567, digest_of("edge"), 89'000, "int8", 42, 300.25, full_plan()},
+      Offer{7, digest_of("model"), 1'234'567, digest_of("edge"), 89'000, "int8", 42, 300.25, full_plan(),
+            DeltaOffer{digest_of("earlier"), digest_of("difference"), 12'345}},
       Decline{7, "no examples"},
       Fetch{digest_of("model"), 1 << 20},
       Data{3 << 20, to_bytes("thirteen byte")},
@@ -62,14 +63,17 @@ inline auto fields(const Plan& m) {
                   m.proximal_mu, m.batch_size, m.max_steps, m.epochs, m.max_seconds);
 }
 inline auto fields(const Hello& m) {
-  return std::tie(m.protocol, m.software, m.encodings, m.held, m.examples);
+  return std::tie(m.protocol, m.software, m.encodings, m.held, m.examples, m.differences);
 }
 inline auto fields(const Welcome& m) {
   return std::tie(m.federation, m.run, m.ping_seconds);
 }
+inline bool operator==(const DeltaOffer& a, const DeltaOffer& b) {
+  return std::tie(a.base, a.delta, a.delta_bytes) == std::tie(b.base, b.delta, b.delta_bytes);
+}
 inline auto fields(const Offer& m) {
   return std::tuple_cat(
-      std::tie(m.round, m.model, m.model_bytes, m.edge, m.edge_bytes, m.encoding, m.seed, m.deadline_seconds),
+      std::tie(m.round, m.model, m.model_bytes, m.edge, m.edge_bytes, m.encoding, m.seed, m.deadline_seconds, m.delta),
       fields(m.plan));
 }
 inline auto fields(const Decline& m) {

@@ -1,0 +1,42 @@
+#include "coordinator/edge_history.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/base/error.h"
+#include "common/codec/edge_delta.h"
+
+namespace tributary::coordinator {
+
+void EdgeHistory::add(const Digest& digest, std::shared_ptr<const wire::FramedBlob> blob) {
+  made_.clear();
+  deltas_.clear();
+  std::erase_if(kept_, [&](const Copy& copy) { return copy.digest == digest; });
+  kept_.push_front({digest, std::move(blob)});
+  if (kept_.size() > copies_ + std::size_t{1}) kept_.pop_back();
+}
+
+bool EdgeHistory::has(const Digest& digest) const {
+  const auto at = std::find_if(kept_.begin(), kept_.end(), [&](const Copy& copy) { return copy.digest == digest; });
+  return at != kept_.end() && at != kept_.begin();
+}
+
+void EdgeHistory::make(const std::set<Digest>& bases) {
+  if (std::includes(made_.begin(), made_.end(), bases.begin(), bases.end())) return;
+  codec::DecodeLimits limits;
+  limits.max_parameters = layout_->size();
+  limits.threads = threads_;
+  const auto integers = [&](const Copy& copy) { return codec::edge_integers(copy.blob->blob(), layout_, limits); };
+  const codec::EdgeIntegers present = integers(kept_.front());
+  for (const Digest& base : bases) {
+    if (!made_.insert(base).second) continue;
+    const auto copy = std::find_if(kept_.begin(), kept_.end(), [&](const Copy& c) { return c.digest == base; });
+    TRIBUTARY_CHECK(copy != kept_.end());
+    const Bytes delta = codec::encode_edge_delta(integers(*copy), present, *layout_, threads_);
+    const wire::FramedBlob& whole = *kept_.front().blob;
+    if (delta.size() >= whole.blob_bytes()) continue;
+    deltas_[base] = {sha256(delta), std::make_shared<const wire::FramedBlob>(delta, whole.chunk_bytes())};
+  }
+}
+
+}  // namespace tributary::coordinator

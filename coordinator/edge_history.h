@@ -1,0 +1,54 @@
+// coordinator/edge_history.h
+//
+// The last edge copies, and the differences that lead from them to the present one: each made once, when a participant
+// that is asked to take part holds its base, and kept until the next copy comes.
+//
+// Memory: the blobs of the copies kept (about 0.6 bytes a parameter each, half-pruned) and the differences made; while
+// one is made, 5 bytes a parameter.
+//
+// Life: add() each copy when it is published; make() before a round; deltas() any number of times. One thread at a
+// time.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <set>
+#include <utility>
+
+#include "common/model/parameters.h"
+#include "coordinator/broadcast.h"
+
+namespace tributary::coordinator {
+
+class EdgeHistory {
+ public:
+  // Keeps `copies` beside the present one, all of 8 bits a weight unless `copies` is 0. `threads` encode.
+  EdgeHistory(model::LayoutPtr layout, std::uint32_t copies, unsigned threads)
+      : layout_(std::move(layout)), copies_(copies), threads_(threads) {}
+
+  // The copy that is the present one from now on.
+  void add(const Digest& digest, std::shared_ptr<const wire::FramedBlob> blob);
+  // Whether a difference to it can be made.
+  bool has(const Digest& digest) const;
+  // Makes the differences to these bases, where there is none yet. For a worker. REQUIRES: has() each.
+  void make(const std::set<Digest>& bases);
+  // Those that are smaller than the present copy.
+  const std::map<Digest, EdgeDelta>& deltas() const { return deltas_; }
+
+ private:
+  struct Copy {
+    Digest digest;
+    std::shared_ptr<const wire::FramedBlob> blob;
+  };
+
+  model::LayoutPtr layout_;
+  std::uint32_t copies_;
+  unsigned threads_;
+  std::deque<Copy> kept_;  // the present one first
+  std::set<Digest> made_;
+  std::map<Digest, EdgeDelta> deltas_;
+};
+
+}  // namespace tributary::coordinator
