@@ -63,7 +63,8 @@ TEST(Graph, TheChannelAxisFollowsATransposedWeight) {
   graph.nodes.insert(graph.nodes.begin(),
                      {"turn", "Transpose", {"w"}, {"wt"}, {{"perm", std::vector<std::int64_t>{1, 0}}}});
   graph.nodes[1].inputs[1] = "wt";
-  const TensorSpec& w = *graph.layout()->find("w");
+  const LayoutPtr layout = graph.layout();
+  const TensorSpec& w = *layout->find("w");
   EXPECT_EQ(w.channels, 2U);
   EXPECT_EQ(w.channel_stride, 3U);
 }
