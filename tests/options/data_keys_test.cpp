@@ -24,6 +24,7 @@ TEST_F(DataKeysTest, EveryKeyEndsInItsField) {
   set("data.labels", "a/labels");
   set("data.file", "a/rows.csv");
   set("data.label", "-1");
+  set("data.holder", "owner");
   set("data.separator", ";");
   set("data.header", "no");
   set("data.standardize", "yes");
@@ -37,6 +38,7 @@ TEST_F(DataKeysTest, EveryKeyEndsInItsField) {
   EXPECT_EQ(source.labels, Path("a/labels"));
   EXPECT_EQ(source.file, Path("a/rows.csv"));
   EXPECT_EQ(source.csv.label, "-1");
+  EXPECT_EQ(source.csv.holder, "owner");
   EXPECT_EQ(source.csv.separator, ';');
   EXPECT_FALSE(source.csv.header);
   EXPECT_TRUE(source.csv.standardize);
@@ -45,7 +47,7 @@ TEST_F(DataKeysTest, EveryKeyEndsInItsField) {
   EXPECT_THAT(source.csv.shape, ElementsAre(1, 28, 28));
   EXPECT_EQ(source.classes, 10u);
   EXPECT_EQ(source.index, Path("a/mine.txt"));
-  EXPECT_EQ(keys.list().size(), 13u);
+  EXPECT_EQ(keys.list().size(), 14u);
 }
 
 TEST_F(DataKeysTest, EveryValuePrintsAsSetTakesIt) {
