@@ -32,7 +32,7 @@ std::string at(double coordinate) {
 
 // Digits after the point that tell values of this magnitude apart in three figures.
 int decimals_for(double magnitude) {
-  if (magnitude == 0 || magnitude >= 100) return 0;
+  if (!(magnitude > 0) || magnitude >= 100) return 0;  // also what is not a number
   return std::clamp(2 - static_cast<int>(std::floor(std::log10(magnitude))), 0, 6);
 }
 
