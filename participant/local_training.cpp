@@ -14,8 +14,8 @@ RandomStream stream(const TrainingTask& task, std::string_view purpose) {
   return RandomStream(StreamName{task.seed, purpose, task.round, task.participant});
 }
 
-void subtract(std::span<float> values, std::span<const float> from) {
-  for (std::size_t i = 0; i < values.size(); ++i) values[i] -= from[i];
+void add_difference(std::span<const float> to, std::span<const float> from, std::span<float> sum) {
+  for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += to[i] - from[i];
 }
 
 // Fills bench.received, then bench.trained with the same values.
@@ -49,10 +49,9 @@ Learnt train_locally(Workbench& bench, const Digest& name, SharedBlob edge, cons
   if (learnt.ending != Learnt::Ending::Complete) return learnt;
 
   const TimePoint encoding = clock.now();
-  subtract(trained.values(), bench.received.values());
-  if (residual.empty() && task.encoding.lossy()) residual.resize(trained.layout().size());
-  learnt.update =
-      codec::encode_update(trained.layout(), trained.values(), residual, task.encoding, stream(task, "rounding"));
+  residual.resize(trained.layout().size());
+  add_difference(trained.values(), bench.received.values(), residual);
+  learnt.update = codec::encode_leaving_rest(trained.layout(), residual, task.encoding, stream(task, "rounding"));
   if (task.encoding.lossy()) learnt.residual = std::move(residual);
   learnt.encode_seconds = seconds(clock.now() - encoding);
   return learnt;

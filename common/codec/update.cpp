@@ -26,6 +26,15 @@ const UpdateFormat* format_of(std::uint8_t encoding) {
   return encoding < formats.size() ? formats[encoding] : nullptr;
 }
 
+const UpdateFormat& format_of(const UpdateEncoding& encoding) {
+  return *format_of(static_cast<std::uint8_t>(encoding.kind()));
+}
+
+UpdateDetail detail_of(const UpdateEncoding& encoding, const RandomStream& random) {
+  if (encoding.kind() != UpdateEncoding::Kind::Rotated) return {};
+  return {static_cast<std::uint8_t>(encoding.bits()), random.key()};
+}
+
 bool fits(std::uint8_t encoding, const UpdateDetail& detail) {
   const bool rotated = encoding == static_cast<std::uint8_t>(UpdateEncoding::Kind::Rotated);
   return rotated ? detail.detail >= 1 && detail.detail <= 4 : detail.detail == 0 && detail.key == 0;
@@ -237,27 +246,31 @@ void refuse_range(const model::TensorSpec& spec) {
                                    "training.clip_norm");
 }
 
+Bytes encode_leaving_rest(const model::ParameterLayout& layout, std::span<float> x, const UpdateEncoding& encoding,
+                          const RandomStream& random) {
+  TRIBUTARY_CHECK(x.size() == layout.size());
+  const UpdateDetail detail = detail_of(encoding, random);
+  check_range(layout, x);
+  const auto records = format_of(encoding).encode_dropping({layout, x, random, encoding.keep()}, detail);
+  Bytes blob = join(layout, encoding, detail, records, x);
+  clear_all_but_weights(layout, x);
+  return blob;
+}
+
 Bytes encode_update(const model::ParameterLayout& layout, std::span<const float> delta, std::span<float> residual,
                     const UpdateEncoding& encoding, const RandomStream& random) {
   TRIBUTARY_CHECK(delta.size() == layout.size());
   TRIBUTARY_CHECK(residual.empty() || residual.size() == layout.size());
-  const UpdateFormat& format = *format_of(static_cast<std::uint8_t>(encoding.kind()));
-  UpdateDetail detail;
-  if (encoding.kind() == UpdateEncoding::Kind::Rotated)
-    detail = {static_cast<std::uint8_t>(encoding.bits()), random.key()};
   if (residual.empty()) {
+    const UpdateDetail detail = detail_of(encoding, random);
     std::vector<float> x(delta.begin(), delta.end());
     check_range(layout, x);
-    const auto records = format.encode({layout, x, random, encoding.keep()}, detail);
+    const auto records = format_of(encoding).encode({layout, x, random, encoding.keep()}, detail);
     check_range(layout, x);  // a decoded value may be a little larger than any that was encoded
     return join(layout, encoding, detail, records, x);
   }
   kernels().add(delta.data(), residual.data(), delta.size(), residual.data());
-  check_range(layout, residual);
-  const auto records = format.encode_dropping({layout, residual, random, encoding.keep()}, detail);
-  Bytes blob = join(layout, encoding, detail, records, residual);
-  clear_all_but_weights(layout, residual);
-  return blob;
+  return encode_leaving_rest(layout, residual, encoding, random);
 }
 
 UpdateCheck check_update(ByteSpan blob, const model::ParameterLayout& layout, const UpdateLimits& limits,

@@ -72,6 +72,9 @@ std::uint64_t max_update_bytes(const model::ParameterLayout& layout, const Updat
 // Throws Malformed when a value is not finite or exceeds kMaxMagnitude (what is in `residual` is then of no use).
 Bytes encode_update(const model::ParameterLayout& layout, std::span<const float> delta, std::span<float> residual,
                     const UpdateEncoding& encoding, const RandomStream& random);
+// The same of a sum that is made already: what the encoding drops takes its place.
+Bytes encode_leaving_rest(const model::ParameterLayout& layout, std::span<float> x, const UpdateEncoding& encoding,
+                          const RandomStream& random);
 
 // Why an update was refused. Values: a bad update is an expected outcome.
 enum class UpdateFault : std::uint8_t { None, Malformed, WrongLayout, NotFinite, OutOfRange, NormTooLarge };
