@@ -12,6 +12,9 @@ namespace tributary::coordinator {
 
 namespace {
 
+// Less than this, free in the heap, costs more to ask for anew than it is worth to others.
+constexpr std::size_t kWorthwhileBytes = std::size_t{64} << 20;
+
 // A line such as "VmRSS:	   10240 kB".
 std::uint64_t status_bytes(std::string_view key) {
   std::ifstream status("/proc/self/status");
@@ -35,7 +38,7 @@ std::uint64_t peak_resident_bytes() {
 }
 
 void give_free_memory_back() {
-  ::malloc_trim(0);
+  if (::mallinfo2().fordblks >= kWorthwhileBytes) ::malloc_trim(0);
 }
 
 }  // namespace tributary::coordinator

@@ -11,7 +11,8 @@ namespace tributary::coordinator {
 std::uint64_t resident_bytes();
 std::uint64_t peak_resident_bytes();
 
-// Gives the system back what was freed and is still held for the next allocation. A few milliseconds.
+// Gives the system back what was freed and is still held for the next allocation, when that is 64 MiB or more. A few
+// milliseconds.
 void give_free_memory_back();
 
 }  // namespace tributary::coordinator

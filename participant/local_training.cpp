@@ -14,34 +14,44 @@ RandomStream stream(const TrainingTask& task, std::string_view purpose) {
   return RandomStream(StreamName{task.seed, purpose, task.round, task.participant});
 }
 
-void subtract(std::span<float> values, std::span<const float> from) {
-  for (std::size_t i = 0; i < values.size(); ++i) values[i] -= from[i];
+void add_difference(std::span<const float> to, std::span<const float> from, std::span<float> sum) {
+  for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += to[i] - from[i];
+}
+
+// Fills bench.received, then bench.trained with the same values.
+void receive(Workbench& bench, const Digest& name, ByteSpan edge) {
+  if (bench.received.empty() || bench.edge != name) {
+    bench.received = {};  // of no name, should what follows throw
+    bench.received = codec::decode_edge_copy(edge, bench.network->layout());
+    bench.edge = name;
+  }
+  bench.trained = bench.received;
 }
 
 }  // namespace
 
-Learnt train_locally(learn::Network& network, SharedBlob edge, const data::View& examples, const TrainingTask& task,
-                     std::vector<float> residual, const Clock& clock, const std::function<bool()>& stop) {
+Learnt train_locally(Workbench& bench, const Digest& name, SharedBlob edge, const data::View& examples,
+                     const TrainingTask& task, std::vector<float> residual, const Clock& clock,
+                     const std::function<bool()>& stop) {
   Learnt learnt;
   const TimePoint start = clock.now();
-  const model::ParameterSet received = codec::decode_edge_copy(*edge, network.layout());
+  receive(bench, name, *edge);
   edge.reset();
   learnt.decode_seconds = seconds(clock.now() - start);
 
-  model::ParameterSet trained = received;
+  model::ParameterSet& trained = bench.trained;
   RandomStream shuffle = stream(task, "shuffle");
   bool stopped = false;
-  learnt.training = learn::train(network, trained, examples, task.plan, task.round, shuffle, clock,
+  learnt.training = learn::train(*bench.network, trained, examples, task.plan, task.round, shuffle, clock,
                                  [&] { return stopped = stop && stop(); });
   if (stopped) learnt.ending = Learnt::Ending::Stopped;
   if (!learnt.training.finite) learnt.ending = Learnt::Ending::Diverged;
   if (learnt.ending != Learnt::Ending::Complete) return learnt;
 
   const TimePoint encoding = clock.now();
-  subtract(trained.values(), received.values());
-  if (residual.empty() && task.encoding.lossy()) residual.resize(trained.layout().size());
-  learnt.update =
-      codec::encode_update(trained.layout(), trained.values(), residual, task.encoding, stream(task, "rounding"));
+  residual.resize(trained.layout().size());
+  add_difference(trained.values(), bench.received.values(), residual);
+  learnt.update = codec::encode_leaving_rest(trained.layout(), residual, task.encoding, stream(task, "rounding"));
   if (task.encoding.lossy()) learnt.residual = std::move(residual);
   learnt.encode_seconds = seconds(clock.now() - encoding);
   return learnt;

@@ -11,6 +11,8 @@ namespace tributary::participant {
 namespace {
 
 constexpr std::size_t kMaxModels = 4;
+// Parameters of a model whose values an idle workbench keeps: 8 MiB for both.
+constexpr std::uint64_t kKeptParameters = 1u << 20;
 
 }  // namespace
 
@@ -46,22 +48,26 @@ Workshop::ModelPtr Workshop::model_of(const Digest& digest) {
 
 Workshop::Loan Workshop::borrow(const Digest& digest, ByteSpan skeleton, const model::GraphLimits& limits) {
   ModelPtr model;
-  std::unique_ptr<learn::Network> network;
+  std::unique_ptr<Workbench> bench;
   {
     const std::lock_guard lock(mutex_);
     model = model_of(digest);
     if (!model->idle.empty()) {
-      network = std::move(model->idle.back());
+      bench = std::move(model->idle.back());
       model->idle.pop_back();
     }
   }
-  if (!network) network = learn::Network::compile(model::unpack_skeleton(skeleton, "the model offered", limits));
-  return {*this, std::move(model), std::move(network)};
+  if (!bench) {
+    bench = std::make_unique<Workbench>();
+    bench->network = learn::Network::compile(model::unpack_skeleton(skeleton, "the model offered", limits));
+  }
+  return {*this, std::move(model), std::move(bench)};
 }
 
 Workshop::Loan::~Loan() {
+  if (bench_->network->layout()->size() > kKeptParameters) bench_->received = bench_->trained = {};
   const std::lock_guard lock(workshop_.mutex_);
-  model_->idle.push_back(std::move(network_));
+  model_->idle.push_back(std::move(bench_));
 }
 
 }  // namespace tributary::participant

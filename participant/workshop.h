@@ -21,6 +21,15 @@ namespace tributary::participant {
 
 using SharedBlob = std::shared_ptr<const Bytes>;
 
+// What one thread trains with. The values are kept from one training to the next (of small models): neighbours that are
+// offered the same edge copy decode it once, and memory is not asked for again.
+struct Workbench {
+  std::unique_ptr<learn::Network> network;
+  Digest edge;                   // whose values `received` has
+  model::ParameterSet received;  // empty: none
+  model::ParameterSet trained;   // empty, or of any values
+};
+
 class Workshop {
  public:
   // The blob while anybody holds it, otherwise null.
@@ -28,7 +37,7 @@ class Workshop {
   // One copy for all: the blob that is held already, or `bytes`. REQUIRES: sha256(bytes) == digest.
   SharedBlob share(const Digest& digest, Bytes bytes);
 
-  // A compiled model, for one thread; goes back to the workshop when the loan ends.
+  // A workbench with a compiled model, for one thread; goes back to the workshop when the loan ends.
   class Loan;
   // Compiles `skeleton` (named `digest`) unless an idle one is there. For worker threads. Throws Unsupported naming the
   // operator, Malformed, Overloaded.
@@ -37,7 +46,7 @@ class Workshop {
  private:
   struct Model {
     Digest digest;
-    std::vector<std::unique_ptr<learn::Network>> idle;
+    std::vector<std::unique_ptr<Workbench>> idle;
   };
   using ModelPtr = std::shared_ptr<Model>;
   ModelPtr model_of(const Digest& digest);
@@ -49,17 +58,18 @@ class Workshop {
 
 class Workshop::Loan {
  public:
-  Loan(Workshop& workshop, ModelPtr model, std::unique_ptr<learn::Network> network)
-      : workshop_(workshop), model_(std::move(model)), network_(std::move(network)) {}
+  Loan(Workshop& workshop, ModelPtr model, std::unique_ptr<Workbench> bench)
+      : workshop_(workshop), model_(std::move(model)), bench_(std::move(bench)) {}
   ~Loan();
   Loan(const Loan&) = delete;
   Loan& operator=(const Loan&) = delete;
-  learn::Network& network() { return *network_; }
+  Workbench& bench() { return *bench_; }
+  learn::Network& network() { return *bench_->network; }
 
  private:
   Workshop& workshop_;
   ModelPtr model_;
-  std::unique_ptr<learn::Network> network_;
+  std::unique_ptr<Workbench> bench_;
 };
 
 }  // namespace tributary::participant

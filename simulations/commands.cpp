@@ -78,7 +78,8 @@ struct Line {
 int run_once(const Line& line) {
   Loaded loaded(line.file, line.words, line.engine(), {}, "");
   RealFiles files;
-  Screen screen(line.json() ? Screen::Style::Json : Screen::Style::Table, loaded.scenario.coordinator.rounds);
+  Screen screen(std::cout, options::standard_output(), line.json() ? Screen::Style::Json : Screen::Style::Table,
+                loaded.scenario.coordinator.rounds);
   const RunResult result = run_scenario(files, line.title, loaded.scenario, loaded.keys, line.out, screen.watcher());
   screen.wipe();
   if (!result.report) {
@@ -116,7 +117,8 @@ class SweepRun {
         engine_(line.engine().empty() ? "inline" : line.engine()),
         base_(line.file, line.words, engine_, {}, ""),
         sweep_(sweep_of(line, base_.scenario.coordinator.seed)),
-        screen_(line.json() ? Screen::Style::Json : Screen::Style::Sweep, base_.scenario.coordinator.rounds) {
+        screen_(std::cout, options::standard_output(), line.json() ? Screen::Style::Json : Screen::Style::Sweep,
+                base_.scenario.coordinator.rounds) {
     report_.title = line.title;
     report_.target = base_.scenario.coordinator.target;
     report_.combinations = combinations(sweep_);
@@ -166,7 +168,7 @@ class SweepRun {
     const bool known = report.has_value();
     if (!known) {
       clear(out);
-      screen_.set_prefix("run " + std::to_string(report_.results.size() + 1) + " of " + std::to_string(report_.runs));
+      screen_.begin("run " + std::to_string(report_.results.size() + 1) + " of " + std::to_string(report_.runs));
       RunResult result = run_scenario(files_, line_.title, loaded.scenario, loaded.keys, out, screen_.watcher());
       if (result.interrupted) return false;
       report = std::move(result.report);

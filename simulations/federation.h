@@ -7,6 +7,7 @@
 //   data/                   IDX files unpacked once, so that every process maps the same copy
 //   parts/p0000.index       which examples each participant holds
 //   logs/                   what the processes say
+//   state/                  what participants keep for a restart, where there are restarts
 #pragma once
 
 #include <cstdint>

@@ -12,7 +12,8 @@
 
 namespace tributary::simulation {
 
-// `channel` is the participant's end; it is closed at `until` (TimePoint::max() = never).
+// `channel` is the participant's end; it is closed at `until` (TimePoint::max() = never). The channel itself when
+// nothing delays it and it is never closed.
 std::unique_ptr<net::Channel> slow_line(net::Runtime& runtime, std::unique_ptr<net::Channel> channel,
                                         const Habits& habits, TimePoint until);
 

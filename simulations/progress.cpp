@@ -53,22 +53,29 @@ std::vector<RoundRecord> RoundTail::next() {
   return records;
 }
 
-std::string table_head() {
-  return formatted("%6s %11s %9s %9s %10s %9s %9s %9s %9s", "round", "updates", "global", "edge", "train loss", "down",
-                   "up", "edge size", "time");
+std::vector<std::string> table_titles() {
+  return {"round", "updates", "global", "edge", "train loss", "down", "up", "edge size", "time"};
 }
 
-std::string table_row(const RoundRecord& record) {
-  const std::string updates = std::to_string(record.accepted) + "/" + std::to_string(record.selected);
-  std::string row = formatted(
-      "%6llu %11s %9s %9s %10.4f %9s %9s %9s %9s", static_cast<unsigned long long>(record.round), updates.c_str(),
-      accuracy(record.global).c_str(), accuracy(record.edge).c_str(), record.train_loss,
-      human_bytes(static_cast<double>(record.bytes_down)).c_str(),
-      human_bytes(static_cast<double>(record.bytes_up)).c_str(),
-      human_bytes(static_cast<double>(record.edge_bytes)).c_str(), human_seconds(record.seconds.round).c_str());
-  if (!record.published) row += "  aborted";
-  for (const auto& [reason, count] : record.refused) row += "  " + std::to_string(count) + " " + reason;
-  return row;
+std::vector<std::string> table_cells(const RoundRecord& record) {
+  const auto bytes = [](std::uint64_t count) { return human_bytes(static_cast<double>(count)); };
+  return {std::to_string(record.round),
+          std::to_string(record.accepted) + "/" + std::to_string(record.selected),
+          accuracy(record.global),
+          accuracy(record.edge),
+          formatted("%.4f", record.train_loss),
+          bytes(record.bytes_down),
+          bytes(record.bytes_up),
+          bytes(record.edge_bytes),
+          human_seconds(record.seconds.round)};
+}
+
+std::string table_remark(const RoundRecord& record) {
+  std::string text = record.published ? "" : "aborted";
+  for (const auto& [reason, count] : record.refused) {
+    text += (text.empty() ? "" : ", ") + std::to_string(count) + " " + reason;
+  }
+  return text;
 }
 
 std::string closing_words(const Report& report, const Path& out) {

@@ -27,9 +27,11 @@ class RoundTail {
   std::string rest_;
 };
 
-// The table's head and a line for each round, without line breaks.
-std::string table_head();
-std::string table_row(const coordinator::RoundRecord& record);
+// The table's columns and a row of them for each round.
+std::vector<std::string> table_titles();
+std::vector<std::string> table_cells(const coordinator::RoundRecord& record);
+// What a row does not say of its round: "aborted, 2 late, 1 vanished"; empty when there is nothing to say.
+std::string table_remark(const coordinator::RoundRecord& record);
 
 // What a run reached and where to look, some lines.
 std::string closing_words(const coordinator::Report& report, const Path& out);

@@ -17,6 +17,7 @@ Orders orders_for(const Programs& programs, const Federation& federation, const 
   Orders orders;
   orders.programs = programs;
   orders.out = out;
+  orders.restarts = scenario.crowd.restarts;
   orders.coordinator = {"run",        federation.folder.string(), "--out",
                         out.string(), "--listen.host=127.0.0.1",  "--listen.port=0"};
   const std::vector<std::string> settings = coordinator_arguments(keys);
@@ -27,6 +28,7 @@ Orders orders_for(const Programs& programs, const Federation& federation, const 
     const std::vector<std::string> data = data_arguments(keys);
     arguments.insert(arguments.end(), data.begin(), data.end());
     arguments.push_back("--data.subset=" + scenario.data.index.string());
+    if (scenario.crowd.restarts > 0) arguments.insert(arguments.end(), {"--state", (out / "state").string()});
     orders.participants.push_back(std::move(arguments));
   }
   return orders;

@@ -9,6 +9,9 @@ namespace tributary::simulation {
 
 namespace {
 
+// Seconds in which a process starts, on a machine that others keep busy too.
+constexpr const char* kTimeToStart = "60";
+
 bool is_data(std::string_view key) {
   return key.starts_with("data.");
 }
@@ -47,6 +50,9 @@ void bind(options::Keys& keys, Scenario& scenario) {
              "participants that share one process; the model does not depend on it");
   keys.count("simulation.workers_per_process", crowd.workers_per_process, {1, 1024},
              "threads of each process that train");
+  keys.count("simulation.restarts", crowd.restarts, {0, 1000},
+             "how often a participant process that ended before its time is started again, with what its participants "
+             "kept on disk; the model stays the same when nothing is given up in between");
   keys.text("simulation.partition", crowd.partition,
             "who holds what: iid, shards:K, dirichlet:ALPHA, quantity_lognormal:SIGMA, quantity_power:EXPONENT or "
             "natural:COLUMN (of a CSV file)");
@@ -85,6 +91,13 @@ void complete(Scenario& scenario, options::Keys& keys) {
   }
   if (!keys.was_set("round.participants")) {
     keys.set("round.participants", std::to_string(scenario.crowd.participants), "simulation.participants");
+  }
+  if (scenario.crowd.restarts > 0 && scenario.crowd.engine != "processes") {
+    fail(Error::Kind::Malformed,
+         "simulation.restarts: --engine inline has no processes to start again; remove the key");
+  }
+  if (scenario.crowd.restarts > 0 && !keys.was_set("round.return_seconds")) {
+    keys.set("round.return_seconds", kTimeToStart, "simulation.restarts");
   }
   const std::uint32_t awaited = scenario.coordinator.round.participants.of(scenario.crowd.participants);
   if (awaited > scenario.crowd.participants) {

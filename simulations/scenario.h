@@ -20,6 +20,7 @@ struct Crowd {
   std::uint32_t participants = 10;             // simulation.participants
   std::uint32_t participants_per_process = 1;  // simulation.participants_per_process
   std::uint32_t workers_per_process = 1;       // simulation.workers_per_process: threads that train
+  std::uint32_t restarts = 0;                  // simulation.restarts: of each process that ended before its time
   std::string partition = "iid";               // simulation.partition: see common/data/partition.h
   std::string engine = "processes";            // simulation.engine: "processes" or "inline"
   std::uint32_t workers = 0;                   // simulation.workers: of the inline engine, threads; 0 = usable cores
@@ -37,7 +38,8 @@ struct Scenario {
 void bind(options::Keys& keys, Scenario& scenario);
 
 // What no single key can say; a partition natural:COLUMN sets data.holder unless it was set. Throws Malformed naming
-// the keys. round.participants becomes the whole crowd when it was not set.
+// the keys. round.participants becomes the whole crowd when it was not set, and round.return_seconds long enough for a
+// process to start when there are restarts.
 void complete(Scenario& scenario, options::Keys& keys);
 
 // The keys that the coordinator takes and the user set, as "--key=value": a simulation's own and data.* left out, as

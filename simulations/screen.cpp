@@ -1,64 +1,69 @@
 #include "simulations/screen.h"
 
-#include <algorithm>
+#include <cmath>
 #include <iostream>
 
-#include <unistd.h>
-
-#include "common/base/text.h"
 #include "simulations/progress.h"
 
 namespace tributary::simulation {
 
-Screen::Screen(Style style, std::uint64_t rounds)
-    : style_(style), live_(style != Style::Json && ::isatty(STDOUT_FILENO) != 0), rounds_(rounds) {}
+namespace {
+
+// A round that takes this long is said to be under way.
+constexpr double kLongSeconds = 2;
+
+}  // namespace
+
+Screen::Screen(std::ostream& out, const options::Terminal& terminal, Style style, std::uint64_t rounds)
+    : out_(out),
+      style_(style),
+      table_(out, style == Style::Json ? options::Terminal{} : terminal, table_titles(), {6, 7, 7, 7, 0, 8, 8, 9, 8}),
+      rounds_(rounds) {}
 
 Watcher Screen::watcher() {
   Watcher watcher;
   watcher.note = [this](const std::string& what) {
     if (style_ == Style::Table) say(what);
   };
-  watcher.started = [this](std::size_t) {
-    if (style_ == Style::Table) say(table_head());
-  };
+  watcher.started = [this](std::size_t) { show_status(); };
   watcher.round = [this](const coordinator::RoundRecord& record) { round(record); };
+  watcher.waiting = [this](double seconds) { show_status(seconds); };
   watcher.warning = [this](const std::string& what) {
     wipe();
     std::cerr << "tributary-simulate: " << what << "\n";
+    show_status();
   };
-  watcher.waiting = [this](double seconds) { waiting(seconds); };
   return watcher;
 }
 
 void Screen::say(const std::string& line) {
-  wipe();
-  std::cout << line << std::endl;
+  table_.note(line);
 }
 
-void Screen::set_prefix(const std::string& prefix) {
-  prefix_ = prefix + "  ";
+void Screen::begin(const std::string& prefix) {
+  prefix_ = prefix + " · ";
   done_ = 0;
-}
-
-void Screen::wipe() {
-  if (live_) std::cout << "\r\033[K" << std::flush;
 }
 
 void Screen::round(const coordinator::RoundRecord& record) {
   done_ = record.round;
-  if (style_ == Style::Sweep) return;
-  say(style_ == Style::Json ? coordinator::to_json(record) : table_row(record));
+  pace_.done(record.seconds.round);
+  if (style_ == Style::Json) out_ << coordinator::to_json(record) << std::endl;
+  if (style_ == Style::Table) {
+    table_.row(table_cells(record));
+    if (const std::string remark = table_remark(record); !remark.empty()) say("       " + remark);
+  }
+  show_status();
 }
 
-void Screen::waiting(double seconds) {
-  if (!live_) return;
-  std::string line = "  " + prefix_ + "round " + std::to_string(done_ + 1);
-  if (rounds_ > 0) {
-    constexpr std::uint64_t kCells = 24;
-    const std::uint64_t full = std::min(kCells, kCells * done_ / rounds_);
-    line += " of " + std::to_string(rounds_) + "  [" + std::string(full, '#') + std::string(kCells - full, '.') + "]";
-  }
-  std::cout << "\r\033[K" << line << "  " << human_seconds(seconds) << std::flush;
+// `seconds`: since the round before.
+void Screen::show_status(double seconds) {
+  if (rounds_ != 0 && done_ >= rounds_) return wipe();
+  options::Progress progress{done_ + 1, rounds_, 0, 0, std::nullopt};
+  if (rounds_ != 0) progress.seconds_left = pace_.seconds_left(static_cast<double>(rounds_ - done_));
+  std::string text = prefix_ + options::describe(progress);
+  if (seconds >= kLongSeconds) text += " · for " + std::to_string(std::llround(seconds)) + " s now";
+  table_.status(text);
 }
 
 }  // namespace tributary::simulation

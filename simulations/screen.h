@@ -1,11 +1,14 @@
 // simulations/screen.h
 //
-// What tributary-simulate shows while it works: live lines on a terminal, plain ones elsewhere. One thread.
+// What tributary-simulate shows while it works: a table of rounds on options::LiveTable, or lines of JSON, or of a
+// sweep. One thread.
 #pragma once
 
 #include <cstdint>
+#include <iosfwd>
 #include <string>
 
+#include "common/options/terminal.h"
 #include "simulations/supervisor.h"
 
 namespace tributary::simulation {
@@ -15,26 +18,28 @@ class Screen {
   enum class Style : std::uint8_t {
     Table,  // a row for each round
     Json,   // a record's line for each round
-    Sweep,  // no rounds: only the line that is drawn anew
+    Sweep,  // no rounds: only the status line
   };
-  // `rounds` of a run; 0 = for ever.
-  Screen(Style style, std::uint64_t rounds);
+  // `rounds` of a run; 0 = for ever. `out` must outlive it.
+  Screen(std::ostream& out, const options::Terminal& terminal, Style style, std::uint64_t rounds);
 
   // Borrows the screen.
   Watcher watcher();
   // A line of its own.
   void say(const std::string& line);
-  // What stands before the live line's round ("run 3 of 12").
-  void set_prefix(const std::string& prefix);
-  // Takes the live line away.
-  void wipe();
+  // A run begins; what stands before the status line's round ("run 3 of 12").
+  void begin(const std::string& prefix);
+  // Takes the status line away.
+  void wipe() { table_.status(""); }
 
  private:
   void round(const coordinator::RoundRecord& record);
-  void waiting(double seconds);
+  void show_status(double seconds = 0);
 
+  std::ostream& out_;
   Style style_;
-  bool live_;
+  options::LiveTable table_;
+  options::Pace pace_;
   std::uint64_t rounds_, done_ = 0;
   std::string prefix_;
 };

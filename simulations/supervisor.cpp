@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <chrono>
 #include <filesystem>
+#include <map>
 #include <optional>
 
 #include <signal.h>
@@ -83,6 +84,13 @@ class Run {
   }
 
  private:
+  // A participant process, or what came after it.
+  struct Crew {
+    std::vector<std::string> arguments;
+    Path log;
+    std::uint32_t restarts = 0;
+  };
+
   Path log_of(const std::string& name) const { return orders_.out / "logs" / (name + ".log"); }
 
   // Empty when the run was stopped before.
@@ -108,7 +116,8 @@ class Run {
       arguments.push_back("--server");
       arguments.push_back(address);
       const std::string name = "participants-" + std::to_string(i);
-      children_.start(name, orders_.programs.participant, arguments, log_of(name));
+      Crew& crew = crews_[name] = {std::move(arguments), log_of(name)};
+      children_.start(name, orders_.programs.participant, crew.arguments, crew.log);
     }
     last_round_ = now();
     if (watcher_.started) watcher_.started(orders_.participants.size());
@@ -155,12 +164,27 @@ class Run {
     if (exit.name == kCoordinator) return coordinator_ended(exit);
     outcome_.participant_peak_rss_bytes = std::max(outcome_.participant_peak_rss_bytes, exit.peak_rss_bytes);
     if (exit.code == 0 || stop_deadline_) return;
-    const std::string what = exit.name + " " + how(exit) + ": " + last_line(log_of(exit.name));
+    const std::string what = exit.name + " " + how(exit) + ": " + last_line(crews_.at(exit.name).log);
+    if (start_again(exit.name, what)) return;
     if (rounds_ == 0) fail(Error::Kind::Unavailable, what);
     if (watcher_.warning) watcher_.warning(what);
     if (children_.count() > 1 || !children_.alive(kCoordinator)) return;
     if (watcher_.warning) watcher_.warning("no participant is left: the run is stopped");
     stop_coordinator();
+  }
+
+  // False when there is no restart left, or nobody to come back to.
+  bool start_again(const std::string& name, const std::string& what) {
+    Crew& crew = crews_.at(name);
+    if (crew.restarts == orders_.restarts || !children_.alive(kCoordinator)) return false;
+    ++crew.restarts;
+    if (watcher_.warning) {
+      watcher_.warning(what + "; started again (" + std::to_string(crew.restarts) + " of " +
+                       std::to_string(orders_.restarts) + ")");
+    }
+    crew.log = log_of(name + "-again-" + std::to_string(crew.restarts));
+    children_.start(name, orders_.programs.participant, crew.arguments, crew.log);
+    return true;
   }
 
   void coordinator_ended(const Exit& exit) {
@@ -185,6 +209,7 @@ class Run {
   const Watcher& watcher_;
   Signals signals_;
   Children children_;
+  std::map<std::string, Crew> crews_;
   RoundTail tail_;
   Outcome outcome_;
   std::uint64_t rounds_ = 0;

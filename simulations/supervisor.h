@@ -27,6 +27,9 @@ struct Orders {
   std::vector<std::string> coordinator;                // arguments
   std::vector<std::vector<std::string>> participants;  // arguments of each process, to which --server is added
   Path out;                                            // of the run; its logs are in out/logs
+  // How often a participant process that ended before its time is started again. It needs --state among its arguments
+  // to go on as if nothing had happened.
+  std::uint32_t restarts = 0;
 };
 
 // What the watcher sees, in order.
@@ -44,10 +47,11 @@ struct Outcome {
   std::uint64_t participant_peak_rss_bytes = 0;  // of the largest process
 };
 
-// A participant process that ends before the first round is over makes the run useless: Unavailable, with the last line
-// of its log. Later ones are warned of, and the rounds go on with who is left; when nobody is, the coordinator is
-// stopped. Throws Unavailable also when the coordinator fails or does not listen within 30 seconds. No process is left
-// afterwards, whatever happens.
+// A participant process that fails or is killed is started again, orders.restarts times at most; each time is warned of
+// and has a log of its own. One that has no restart left and ends before the first round is over makes the run useless:
+// Unavailable, with the last line of its log. Later ones are warned of, and the rounds go on with who is left; when
+// nobody is, the coordinator is stopped. Throws Unavailable also when the coordinator fails or does not listen within
+// 30 seconds. No process is left afterwards, whatever happens.
 Outcome run(const Orders& orders, const Watcher& watcher);
 
 }  // namespace tributary::simulation

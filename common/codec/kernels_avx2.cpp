@@ -11,6 +11,7 @@
 #include "common/codec/kernels_tables.h"
 
 #define TRIBUTARY_TARGET __attribute__((target("avx2,popcnt")))
+#define TRIBUTARY_OWN_DITHER
 
 namespace tributary::codec {
 
@@ -89,6 +90,52 @@ TRIBUTARY_TARGET std::size_t rans_decode(const std::uint32_t* table, RansCursor&
   _mm256_storeu_si256(lanes + 3, x3);
   cursor.words = words;
   return done;
+}
+
+// Four counters of Philox4x32-10, a word of each in the lower half of every lane; see kernels_avx512.cpp.
+struct FourCounters {
+  __m256i c0, c1, c2, c3;
+};
+
+TRIBUTARY_TARGET inline FourCounters four_counters(std::uint64_t first) {
+  const __m256i c0 =
+      _mm256_add_epi64(_mm256_set1_epi64x(static_cast<long long>(first)), _mm256_setr_epi64x(0, 1, 2, 3));
+  return {c0, _mm256_srli_epi64(c0, 32), _mm256_setzero_si256(), _mm256_setzero_si256()};
+}
+
+TRIBUTARY_TARGET inline void philox_round(FourCounters& c, __m256i k0, __m256i k1) {
+  const __m256i p0 = _mm256_mul_epu32(c.c0, _mm256_set1_epi64x(0xD2511F53));
+  const __m256i p1 = _mm256_mul_epu32(c.c2, _mm256_set1_epi64x(0xCD9E8D57));
+  c.c0 = _mm256_xor_si256(_mm256_xor_si256(_mm256_srli_epi64(p1, 32), c.c1), k0);
+  c.c2 = _mm256_xor_si256(_mm256_xor_si256(_mm256_srli_epi64(p0, 32), c.c3), k1);
+  c.c1 = p1;
+  c.c3 = p0;
+}
+
+// The lower halves of eight words, then the upper ones.
+TRIBUTARY_TARGET inline void store_halves(__m256i a, __m256i b, std::uint16_t* out) {
+  const __m256i mixed = _mm256_blend_epi32(a, _mm256_slli_epi64(b, 32), 0xAA);
+  const __m256i words = _mm256_permutevar8x32_epi32(mixed, _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7));
+  const __m256i low = _mm256_and_si256(words, _mm256_set1_epi32(0xFFFF)), high = _mm256_srli_epi32(words, 16);
+  const __m256i halves = _mm256_permute4x64_epi64(_mm256_packus_epi32(low, high), 0xD8);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), halves);
+}
+
+TRIBUTARY_TARGET void dither(std::uint64_t key, std::uint64_t first, std::uint16_t* out) {
+  constexpr std::uint32_t kWeyl0 = 0x9E3779B9, kWeyl1 = 0xBB67AE85;
+  for (std::size_t group = 0; group < kKernelBlock / 64; ++group, out += 64) {
+    FourCounters a = four_counters(first + group * 8), b = four_counters(first + group * 8 + 4);
+    auto k0 = static_cast<std::uint32_t>(key), k1 = static_cast<std::uint32_t>(key >> 32);
+    for (int round = 0; round < 10; ++round, k0 += kWeyl0, k1 += kWeyl1) {
+      const __m256i keys0 = _mm256_set1_epi64x(k0), keys1 = _mm256_set1_epi64x(k1);
+      philox_round(a, keys0, keys1);
+      philox_round(b, keys0, keys1);
+    }
+    store_halves(a.c0, b.c0, out);
+    store_halves(a.c1, b.c1, out + 16);
+    store_halves(a.c2, b.c2, out + 32);
+    store_halves(a.c3, b.c3, out + 48);
+  }
 }
 
 }  // namespace

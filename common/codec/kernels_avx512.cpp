@@ -17,6 +17,8 @@
 #define TRIBUTARY_TARGET \
   __attribute__((target("avx2,avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,popcnt" TRIBUTARY_WIDTH)))
 
+#define TRIBUTARY_OWN_DITHER
+
 namespace tributary::codec {
 
 namespace {
@@ -89,6 +91,32 @@ TRIBUTARY_TARGET std::size_t rans_decode(const std::uint32_t* table, RansCursor&
   _mm512_storeu_si512(cursor.states + 16, x1);
   cursor.words = words;
   return done;
+}
+
+// Philox4x32-10 on eight counters, a word of each in the lower half of every lane: a multiplication reads no more of it,
+// so what rises into the upper half does no harm.
+TRIBUTARY_TARGET void dither(std::uint64_t key, std::uint64_t first, std::uint16_t* out) {
+  const __m512i mul0 = _mm512_set1_epi64(0xD2511F53), mul1 = _mm512_set1_epi64(0xCD9E8D57);
+  constexpr std::uint32_t kWeyl0 = 0x9E3779B9, kWeyl1 = 0xBB67AE85;
+  constexpr int kXor = 0x96;
+  for (std::size_t group = 0; group < kKernelBlock / 64; ++group) {
+    __m512i c0 = _mm512_add_epi64(_mm512_set1_epi64(static_cast<long long>(first + group * 8)),
+                                  _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7));
+    __m512i c1 = _mm512_srli_epi64(c0, 32), c2 = _mm512_setzero_si512(), c3 = c2;
+    auto k0 = static_cast<std::uint32_t>(key), k1 = static_cast<std::uint32_t>(key >> 32);
+    for (int round = 0; round < 10; ++round, k0 += kWeyl0, k1 += kWeyl1) {
+      const __m512i p0 = _mm512_mul_epu32(c0, mul0), p1 = _mm512_mul_epu32(c2, mul1);
+      c0 = _mm512_ternarylogic_epi64(_mm512_srli_epi64(p1, 32), c1, _mm512_set1_epi64(k0), kXor);
+      c2 = _mm512_ternarylogic_epi64(_mm512_srli_epi64(p0, 32), c3, _mm512_set1_epi64(k1), kXor);
+      c1 = p1;
+      c3 = p0;
+    }
+    for (const __m512i word : {c0, c1, c2, c3}) {
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm512_cvtepi64_epi16(word));
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(out + 8), _mm512_cvtepi64_epi16(_mm512_srli_epi64(word, 16)));
+      out += 16;
+    }
+  }
 }
 
 }  // namespace

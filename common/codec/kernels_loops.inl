@@ -94,6 +94,7 @@ TRIBUTARY_TARGET bool has_bad_symbol(const std::uint8_t* symbols, std::size_t n)
   return bad != 0;
 }
 
+#if !defined(TRIBUTARY_OWN_DITHER)
 // Philox4x32-10 on eight counters side by side; see base/random.h.
 TRIBUTARY_TARGET void dither(std::uint64_t key, std::uint64_t first, std::uint16_t* __restrict out) {
   constexpr std::uint32_t kMul0 = 0xD2511F53, kMul1 = 0xCD9E8D57, kWeyl0 = 0x9E3779B9, kWeyl1 = 0xBB67AE85;
@@ -126,6 +127,8 @@ TRIBUTARY_TARGET void dither(std::uint64_t key, std::uint64_t first, std::uint16
     }
   }
 }
+
+#endif
 
 template <bool kResidual>
 TRIBUTARY_TARGET void quantize_stochastic_as(const float* __restrict x, std::size_t n, float scale,

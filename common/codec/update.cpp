@@ -26,6 +26,15 @@ const UpdateFormat* format_of(std::uint8_t encoding) {
   return encoding < formats.size() ? formats[encoding] : nullptr;
 }
 
+const UpdateFormat& format_of(const UpdateEncoding& encoding) {
+  return *format_of(static_cast<std::uint8_t>(encoding.kind()));
+}
+
+UpdateDetail detail_of(const UpdateEncoding& encoding, const RandomStream& random) {
+  if (encoding.kind() != UpdateEncoding::Kind::Rotated) return {};
+  return {static_cast<std::uint8_t>(encoding.bits()), random.key()};
+}
+
 bool fits(std::uint8_t encoding, const UpdateDetail& detail) {
   const bool rotated = encoding == static_cast<std::uint8_t>(UpdateEncoding::Kind::Rotated);
   return rotated ? detail.detail >= 1 && detail.detail <= 4 : detail.detail == 0 && detail.key == 0;
@@ -93,11 +102,8 @@ UpdateFault fault_of(const PieceCheck& check) {
 // Throws Malformed when a value cannot be summed.
 void check_range(const model::ParameterLayout& layout, std::span<const float> x) {
   for (const model::TensorSpec& spec : layout.tensors()) {
-    if (kernels().max_magnitude(x.data() + spec.offset, spec.size) > std::bit_cast<Magnitude>(kMaxMagnitude)) {
-      fail(Error::Kind::Malformed,
-           "update of " + spec.name +
-               " is not finite or exceeds 512; lower training.learning_rate or set training.clip_norm");
-    }
+    if (kernels().max_magnitude(x.data() + spec.offset, spec.size) > std::bit_cast<Magnitude>(kMaxMagnitude))
+      refuse_range(spec);
   }
 }
 
@@ -109,7 +115,12 @@ Bytes join(const model::ParameterLayout& layout, const UpdateEncoding& encoding,
   header[5] = static_cast<std::byte>(detail.detail);
   std::memcpy(header.data() + 8, layout.digest().bytes.data(), layout.digest().bytes.size());
   std::memcpy(header.data() + 40, &detail.key, sizeof detail.key);
+  std::size_t size = kHeaderBytes;
+  for (const Bytes& record : records) size += record.size();
+  for (const model::TensorSpec& spec : layout.tensors())
+    if (spec.role != model::Role::Weight) size += spec.size * sizeof(float);
   ByteWriter blob;
+  blob.reserve(size);
   blob.put_bytes(header);
   auto record = records.begin();
   for (const model::TensorSpec& spec : layout.tensors()) {
@@ -120,6 +131,12 @@ Bytes join(const model::ParameterLayout& layout, const UpdateEncoding& encoding,
     }
   }
   return blob.take();
+}
+
+// What is not a weight travels as it is.
+void clear_all_but_weights(const model::ParameterLayout& layout, std::span<float> values) {
+  for (const model::TensorSpec& spec : layout.tensors())
+    if (spec.role != model::Role::Weight) std::fill_n(values.data() + spec.offset, spec.size, 0.0F);
 }
 
 // Says of bytes that they were read, some hundred thousand at a time.
@@ -186,6 +203,17 @@ void fold_together(std::span<const Folding> updates, std::span<std::int64_t> sum
 
 }  // namespace
 
+std::vector<Bytes> UpdateFormat::encode_dropping(const UpdateInput& input, const UpdateDetail& detail) const {
+  std::vector<float> decoded(input.x.begin(), input.x.end());
+  auto records = encode({input.layout, decoded, input.random, input.keep}, detail);
+  check_range(input.layout, decoded);
+  for (const model::TensorSpec& spec : input.layout.tensors()) {
+    if (spec.role != model::Role::Weight) continue;
+    for (std::uint64_t i = spec.offset; i < spec.offset + spec.size; ++i) input.x[i] -= decoded[i];
+  }
+  return records;
+}
+
 PieceCheck UpdateFormat::check(const UpdatePiece& piece, const UpdateDetail& detail) const {
   TRIBUTARY_CHECK(piece.count <= kDensePiece);
   std::array<float, kDensePiece> values;
@@ -212,21 +240,37 @@ void refuse_update(std::string_view reason, const model::TensorSpec& spec) {
   fail(Error::Kind::Malformed, "tensor '" + spec.name + "' " + std::string(reason));
 }
 
+void refuse_range(const model::TensorSpec& spec) {
+  fail(Error::Kind::Malformed, "update of " + spec.name +
+                                   " is not finite or exceeds 512; lower training.learning_rate or set "
+                                   "training.clip_norm");
+}
+
+Bytes encode_leaving_rest(const model::ParameterLayout& layout, std::span<float> x, const UpdateEncoding& encoding,
+                          const RandomStream& random) {
+  TRIBUTARY_CHECK(x.size() == layout.size());
+  const UpdateDetail detail = detail_of(encoding, random);
+  check_range(layout, x);
+  const auto records = format_of(encoding).encode_dropping({layout, x, random, encoding.keep()}, detail);
+  Bytes blob = join(layout, encoding, detail, records, x);
+  clear_all_but_weights(layout, x);
+  return blob;
+}
+
 Bytes encode_update(const model::ParameterLayout& layout, std::span<const float> delta, std::span<float> residual,
                     const UpdateEncoding& encoding, const RandomStream& random) {
   TRIBUTARY_CHECK(delta.size() == layout.size());
   TRIBUTARY_CHECK(residual.empty() || residual.size() == layout.size());
-  std::vector<float> x(delta.begin(), delta.end());
-  if (!residual.empty()) kernels().add(delta.data(), residual.data(), delta.size(), x.data());
-  check_range(layout, x);
-  UpdateDetail detail;
-  if (encoding.kind() == UpdateEncoding::Kind::Rotated)
-    detail = {static_cast<std::uint8_t>(encoding.bits()), random.key()};
-  const auto records =
-      format_of(static_cast<std::uint8_t>(encoding.kind()))->encode({layout, x, random, encoding.keep()}, detail);
-  check_range(layout, x);  // a decoded value may be a little larger than any that was encoded
-  for (std::size_t i = 0; i < residual.size(); ++i) residual[i] = (delta[i] + residual[i]) - x[i];
-  return join(layout, encoding, detail, records, x);
+  if (residual.empty()) {
+    const UpdateDetail detail = detail_of(encoding, random);
+    std::vector<float> x(delta.begin(), delta.end());
+    check_range(layout, x);
+    const auto records = format_of(encoding).encode({layout, x, random, encoding.keep()}, detail);
+    check_range(layout, x);  // a decoded value may be a little larger than any that was encoded
+    return join(layout, encoding, detail, records, x);
+  }
+  kernels().add(delta.data(), residual.data(), delta.size(), residual.data());
+  return encode_leaving_rest(layout, residual, encoding, random);
 }
 
 UpdateCheck check_update(ByteSpan blob, const model::ParameterLayout& layout, const UpdateLimits& limits,

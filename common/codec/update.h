@@ -69,9 +69,12 @@ std::uint64_t max_update_bytes(const model::ParameterLayout& layout, const Updat
 
 // Encodes `delta + residual`; what the encoding drops stays in `residual` (layout size, or empty = error not kept).
 // `random` is used for stochastic rounding and rotations, by place, so that threads do not change the result.
-// Throws Malformed when a value is not finite or exceeds kMaxMagnitude (residual unchanged).
+// Throws Malformed when a value is not finite or exceeds kMaxMagnitude (what is in `residual` is then of no use).
 Bytes encode_update(const model::ParameterLayout& layout, std::span<const float> delta, std::span<float> residual,
                     const UpdateEncoding& encoding, const RandomStream& random);
+// The same of a sum that is made already: what the encoding drops takes its place.
+Bytes encode_leaving_rest(const model::ParameterLayout& layout, std::span<float> x, const UpdateEncoding& encoding,
+                          const RandomStream& random);
 
 // Why an update was refused. Values: a bad update is an expected outcome.
 enum class UpdateFault : std::uint8_t { None, Malformed, WrongLayout, NotFinite, OutOfRange, NormTooLarge };

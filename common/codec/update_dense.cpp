@@ -70,11 +70,10 @@ template <unsigned kLevels>
 class Scaled : public UpdateFormat {
  public:
   std::vector<Bytes> encode(const UpdateInput& input, const UpdateDetail&) const override {
-    std::vector<Bytes> records;
-    for (const model::TensorSpec& spec : input.layout.tensors()) {
-      if (spec.role == model::Role::Weight) records.push_back(record_of(input, spec));
-    }
-    return records;
+    return records_of<Left::Decoded>(input);
+  }
+  std::vector<Bytes> encode_dropping(const UpdateInput& input, const UpdateDetail&) const override {
+    return records_of<Left::Dropped>(input);
   }
   void split(ByteReader& in, const model::TensorSpec& spec, const UpdateDetail&,
              std::vector<UpdatePiece>& pieces) const override {
@@ -89,33 +88,66 @@ class Scaled : public UpdateFormat {
   virtual void pack(const std::int8_t* q, std::uint32_t count, std::byte* out) const = 0;
 
  private:
+  enum class Left { Decoded, Dropped };  // in place of the weights
+
+  template <Left kLeft>
+  std::vector<Bytes> records_of(const UpdateInput& input) const {
+    std::vector<Bytes> records;
+    for (const model::TensorSpec& spec : input.layout.tensors()) {
+      if (spec.role == model::Role::Weight) records.push_back(record_of<kLeft>(input, spec));
+    }
+    return records;
+  }
+
+  // All of a block while it is in the first cache.
+  template <Left kLeft>
   Bytes record_of(const UpdateInput& input, const model::TensorSpec& spec) const {
     Bytes record;
-    std::array<std::uint16_t, kBlock> dither{};
+    record.reserve((spec.size + kBlock - 1) / kBlock * (sizeof(float) + packed(kBlock)));
     std::array<std::int8_t, kBlock> q{};
     for (std::uint64_t first = 0; first < spec.size; first += kBlock) {
       const auto count = static_cast<std::uint32_t>(std::min<std::uint64_t>(kBlock, spec.size - first));
       float* const x = input.x.data() + spec.offset + first;
-      const Magnitude largest = kernels().max_magnitude(x, count);
-      float scale = std::bit_cast<float>(largest) / static_cast<float>(kLevels);
-      // Below this the quotient is not finite; such a block is zero to any sum.
-      if (!(scale >= 0x1p-120F)) scale = 0;
-      if (scale > 0) {
-        // n numbers come from at most n blocks of the stream, so that no two blocks of weights share one.
-        kernels().dither(input.random.key(), spec.offset + first, dither.data());
-        kernels().quantize_stochastic(x, count, scale, dither.data(), q.data(), nullptr);
-        for (auto& each : std::span(q).first(count))
-          each = std::clamp<std::int8_t>(each, -static_cast<std::int8_t>(kLevels), static_cast<std::int8_t>(kLevels));
-      } else {
-        q.fill(0);
-      }
+      const float scale = quantize(input.random, spec.offset + first, {x, count}, q.data());
+      if (kLeft == Left::Dropped && scale * static_cast<float>(kLevels) > kMaxMagnitude) refuse_range(spec);
       const std::size_t at = record.size();
       record.resize(at + sizeof scale + packed(count));
       std::memcpy(record.data() + at, &scale, sizeof scale);
       pack(q.data(), count, record.data() + at + sizeof scale);
-      kernels().dequantize(q.data(), count, scale, x);
+      leave<kLeft>(q.data(), scale, {x, count});
     }
     return record;
+  }
+
+  // Writes the integers of the block that begins at `offset` of the arena; returns its scale.
+  static float quantize(const RandomStream& random, std::uint64_t offset, std::span<const float> x, std::int8_t* q) {
+    const Magnitude largest = kernels().max_magnitude(x.data(), x.size());
+    const float scale = std::bit_cast<float>(largest) / static_cast<float>(kLevels);
+    // Below this the quotient is not finite; such a block is zero to any sum.
+    if (!(scale >= 0x1p-120F)) {
+      std::fill_n(q, kBlock, std::int8_t{0});
+      return 0;
+    }
+    // n numbers come from at most n blocks of the stream, so that no two blocks of weights share one.
+    std::array<std::uint16_t, kBlock> dither;
+    kernels().dither(random.key(), offset, dither.data());
+    kernels().quantize_stochastic(x.data(), x.size(), scale, dither.data(), q, nullptr);
+    if constexpr (kLevels < 127) {
+      constexpr auto kMost = static_cast<std::int8_t>(kLevels);
+      for (auto& each : std::span(q, x.size())) each = std::clamp<std::int8_t>(each, -kMost, kMost);
+    }
+    return scale;
+  }
+
+  template <Left kLeft>
+  static void leave(const std::int8_t* q, float scale, std::span<float> x) {
+    if constexpr (kLeft == Left::Decoded) {
+      kernels().dequantize(q, x.size(), scale, x.data());
+    } else {
+      std::array<float, kBlock> decoded;
+      kernels().dequantize(q, x.size(), scale, decoded.data());
+      for (std::size_t i = 0; i < x.size(); ++i) x[i] -= decoded[i];
+    }
   }
 };
 

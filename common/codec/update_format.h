@@ -65,6 +65,9 @@ class UpdateFormat {
 
   // One record a Role::Weight tensor, in layout order.
   virtual std::vector<Bytes> encode(const UpdateInput& input, const UpdateDetail& detail) const = 0;
+  // The same records, but replaces the weights by what a decoder will not give: x less its values. By encode() and a
+  // copy of x; formats that know a shorter way override it. Throws Malformed when a decoded value cannot be summed.
+  virtual std::vector<Bytes> encode_dropping(const UpdateInput& input, const UpdateDetail& detail) const;
 
   // Takes the record of `spec` off the reader and appends its pieces. Throws Malformed.
   virtual void split(ByteReader& in, const model::TensorSpec& spec, const UpdateDetail& detail,
@@ -89,5 +92,7 @@ extern const UpdateFormat& kTernaryUpdate;
 void split_values(ByteReader& in, const model::TensorSpec& spec, std::vector<UpdatePiece>& pieces);
 
 [[noreturn]] void refuse_update(std::string_view reason, const model::TensorSpec& spec);
+// A value of `spec` that cannot be summed.
+[[noreturn]] void refuse_range(const model::TensorSpec& spec);
 
 }  // namespace tributary::codec

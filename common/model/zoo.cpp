@@ -77,17 +77,18 @@ Graph dense_chain(const std::string& name, const std::vector<std::int64_t>& size
   return builder.finish(sizes.back());
 }
 
-// Two 5x5 convolutions, each halved by pooling, then two dense layers; on 28x28x1.
+// Two 5x5 convolutions, each halved by pooling, then dense layers; on 28x28x1.
 struct Convolutional {
   std::string name;
   std::int64_t first_channels, second_channels;
   std::int64_t padding;      // of each convolution, on each side
   std::int64_t pooled_side;  // of the picture after both poolings
-  std::int64_t hidden;
+  std::vector<std::int64_t> hidden;
   bool relu_after_convolutions;
 };
-const Convolutional kCnn{"cnn", 32, 64, 2, 7, 512, true};
-const Convolutional kLenet{"lenet", 20, 50, 0, 4, 500, false};
+const Convolutional kCnn{"cnn", 32, 64, 2, 7, {512}, true};
+const Convolutional kLenet{"lenet", 20, 50, 0, 4, {500}, false};
+const Convolutional kLenet5{"lenet5", 6, 16, 0, 4, {120, 84}, true};
 
 Graph convolutional(const Convolutional& plan, std::uint64_t seed) {
   Builder builder(plan.name, {1, 28, 28}, seed);
@@ -98,9 +99,13 @@ Graph convolutional(const Convolutional& plan, std::uint64_t seed) {
   if (plan.relu_after_convolutions) builder.relu("relu2");
   builder.halve("pool2");
   builder.flatten("flatten");
-  builder.dense("fc1", plan.second_channels * plan.pooled_side * plan.pooled_side, plan.hidden);
-  builder.relu("relu3");
-  builder.dense("fc2", plan.hidden, 10);
+  std::int64_t inputs = plan.second_channels * plan.pooled_side * plan.pooled_side;
+  for (std::size_t i = 0; i < plan.hidden.size(); ++i) {
+    builder.dense("fc" + std::to_string(i + 1), inputs, plan.hidden[i]);
+    builder.relu("relu" + std::to_string(i + 3));
+    inputs = plan.hidden[i];
+  }
+  builder.dense("fc" + std::to_string(plan.hidden.size() + 1), inputs, 10);
   return builder.finish(10);
 }
 
@@ -129,7 +134,7 @@ std::vector<std::int64_t> parse_sizes(std::string_view specification, std::strin
 }  // namespace
 
 std::vector<std::string> zoo_names() {
-  return {"linear", "2nn", "cnn", "lenet", "mlp:IN-H1-...-OUT"};
+  return {"linear", "2nn", "cnn", "lenet", "lenet5", "mlp:IN-H1-...-OUT"};
 }
 
 Graph make_zoo_model(std::string_view specification, std::uint64_t seed) {
@@ -145,11 +150,13 @@ Graph make_zoo_model(std::string_view specification, std::uint64_t seed) {
   if (!sized && kind == "2nn") return dense_chain("2nn", {784, 200, 200, 10}, seed);
   if (!sized && kind == "cnn") return convolutional(kCnn, seed);
   if (!sized && kind == "lenet") return convolutional(kLenet, seed);
-  const std::vector<std::string> known{"linear", "2nn", "cnn", "lenet", "mlp"};
+  if (!sized && kind == "lenet5") return convolutional(kLenet5, seed);
+  const std::vector<std::string> known{"linear", "2nn", "cnn", "lenet", "lenet5", "mlp"};
   const auto meant = nearest(kind, known);
-  fail(Error::Kind::Malformed, "unknown model '" + std::string(specification) + "'" +
-                                   (meant ? "; did you mean '" + *meant + "'?"
-                                          : "; known: linear, 2nn, cnn, lenet, mlp:IN-...-OUT, or a .onnx file"));
+  fail(Error::Kind::Malformed,
+       "unknown model '" + std::string(specification) + "'" +
+           (meant ? "; did you mean '" + *meant + "'?"
+                  : "; known: linear, 2nn, cnn, lenet, lenet5, mlp:IN-...-OUT, or a .onnx file"));
 }
 
 Graph load_or_make(std::string_view model, std::uint64_t seed, const GraphLimits& limits) {

@@ -18,7 +18,9 @@ namespace tributary::model {
 //   cnn               28x28x1: conv 5x5x32, pool 2, conv 5x5x64, pool 2, dense 512, dense 10, ReLU, padding "same"
 //                     (McMahan et al. 2017, 1,663,370 parameters)
 //   lenet             LeNet-5 in the form of Han et al. 2015 / Caffe: conv 5x5x20, pool, conv 5x5x50, pool, 500, 10
-//   (LeCun et al. 1998) mlp:IN-H1-...-OUT dense layers with ReLU between them
+//   lenet5            LeNet-5's sizes (LeCun et al. 1998) with ReLU and max pooling: conv 5x5x6, pool, conv 5x5x16,
+//                     pool, 120, 84, 10 (the CNN of NIID-Bench, Li et al. 2022, 44,426 parameters)
+//   mlp:IN-H1-...-OUT dense layers with ReLU between them
 // Outputs are logits. Inputs: float32 [batch, ...] with a dynamic batch axis. Weights and biases as
 // torch.nn.Linear and Conv2d initialise them (uniform in +-1/sqrt(fan_in)), from `seed`.
 // Throws Malformed for an unknown specification, naming the nearest known one, and for a malformed one or one of more

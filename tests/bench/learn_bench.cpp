@@ -1,16 +1,22 @@
 // A training step (gradient and plain SGD) of the planned executor against the eager one, and evaluation. One thread.
 // Run with OPENBLAS_NUM_THREADS=1. Steps over MNIST-like rows: four fifths of the values are zero, in a frame around
-// the middle, unless the name says dense.
+// the middle, unless the name says dense. With MNIST's folder in the variable MNIST also whole epochs of ten
+// participants, one after the other: 600 examples each in batches of 10, shuffled, each from the same parameters.
 
 #include <cstdio>
+#include <cstdlib>
 #include <string>
+#include <vector>
 
 #include <benchmark/benchmark.h>
 
 #include "common/base/random.h"
+#include "common/data/partition.h"
+#include "common/data/source.h"
 #include "common/learn/eager.h"
 #include "common/learn/planned.h"
 #include "common/learn/sgd.h"
+#include "common/learn/training.h"
 #include "common/model/zoo.h"
 #include "tests/bench/machine.h"
 
@@ -68,6 +74,37 @@ void evaluate(benchmark::State& state, const std::string& model, bool planned) {
     benchmark::DoNotOptimize(network->evaluate(parameters, examples.batch(), learn::Loss::CrossEntropy).loss);
 }
 
+// The training loops of a round, and nothing else of it.
+void train_ten(benchmark::State& state, const std::string& model, bool planned, const data::DatasetPtr& examples) {
+  const auto graph = model::make_zoo_model(model, 1);
+  const auto network = compile(graph, planned);
+  const auto parts = data::partition(*examples, "iid", static_cast<std::uint32_t>(examples->size() / 600), 1);
+  const auto received = graph.parameters();
+  auto trained = received;
+  const SystemClock clock;
+  std::size_t next = 0;
+  for (auto _ : state) {
+    for (int participant = 0; participant < 10; ++participant, next = (next + 1) % parts.size()) {
+      trained = received;
+      RandomStream random(next, "shuffle");
+      learn::train(*network, trained, {examples, parts[next]}, {.learning_rate = 0.1}, 1, random, clock);
+    }
+  }
+}
+
+void add_epochs(const Path& mnist) {
+  data::DataSource source;
+  source.images = mnist / "train-images-idx3-ubyte.gz";
+  source.labels = mnist / "train-labels-idx1-ubyte.gz";
+  const data::DatasetPtr examples = data::load(source);
+  for (const bool planned : {false, true}) {
+    const std::string name = std::string("ten_epochs/2nn/") + (planned ? "planned" : "eager");
+    benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) {
+      train_ten(state, "2nn", planned, examples);
+    })->Unit(benchmark::kMicrosecond);
+  }
+}
+
 void add_benchmarks() {
   for (const std::string model : {"2nn", "cnn"}) {
     for (const bool planned : {false, true}) {
@@ -92,6 +129,7 @@ int main(int argc, char** argv) {
   std::printf("kernels %s, peak %.0f GFLOP/s, memory %.1f GB/s, one thread\n", tributary::learn::best_kernels().name,
               tributary::bench::peak_flops() / 1e9, tributary::bench::memory_bandwidth() / 1e9);
   tributary::bench::add_benchmarks();
+  if (const char* mnist = std::getenv("MNIST")) tributary::bench::add_epochs(mnist);
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
   return 0;

@@ -1,44 +1,18 @@
 // tests/data/support.h
 //
-// A folder of data files that goes away with the test, and what the tests write into it and say of failures.
+// What the tests of data write into files, and read of data sets.
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
-#include <functional>
 #include <string>
 #include <vector>
 
-#include <gtest/gtest.h>
-#include <stdlib.h>
 #include <zlib.h>
 
-#include "common/base/error.h"
-#include "common/base/files.h"
 #include "common/data/dataset.h"
+#include "tests/support.h"
 
 namespace tributary::data {
-
-class Folder {
- public:
-  Folder() {
-    std::string pattern = ::testing::TempDir() + "data_XXXXXX";
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
-    path_ = pattern;
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() { std::filesystem::remove_all(path_); }
-
-  Path operator/(const std::string& name) const { return path_ / name; }
-  Path write(const std::string& name, std::string_view content) const {
-    write_text_file(path_ / name, content);
-    return path_ / name;
-  }
-
- private:
-  Path path_;
-};
 
 inline std::string gzipped(std::string_view plain) {
   z_stream stream{};
@@ -61,20 +35,6 @@ inline std::string idx(const std::vector<std::uint32_t>& shape, const std::strin
     for (const int shift : {24, 16, 8, 0}) file += static_cast<char>(d >> shift & 0xFF);
   }
   return file + values;
-}
-
-// The message of the Error that `action` throws, which must be of `kind` and one line.
-inline std::string refusal(Error::Kind kind, const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    EXPECT_EQ(name_of(error.kind()), name_of(kind)) << error.what();
-    const std::string message = error.what();
-    EXPECT_EQ(message.find('\n'), std::string::npos) << message;
-    return message;
-  }
-  ADD_FAILURE() << "nothing was refused";
-  return "";
 }
 
 struct Examples {

@@ -143,7 +143,8 @@ TEST(Planned, AgreesWithEagerOnDenseZooModels) {
 }
 
 TEST(Planned, AgreesWithEagerOnConvolutionalZooModels) {
-  for (const std::string model : {"cnn", "lenet"}) expect_agreement(model::make_zoo_model(model, 3), {2, 1, 10, 3});
+  for (const std::string model : {"cnn", "lenet", "lenet5"})
+    expect_agreement(model::make_zoo_model(model, 3), {2, 1, 10, 3});
 }
 
 using Attributes = std::map<std::string, model::Attribute>;

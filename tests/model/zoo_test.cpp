@@ -12,6 +12,7 @@ TEST(Zoo, ModelsHaveTheParametersThatThePapersName) {
   EXPECT_EQ(make_zoo_model("2nn", 1).layout()->size(), 199'210U);
   EXPECT_EQ(make_zoo_model("cnn", 1).layout()->size(), 1'663'370U);
   EXPECT_EQ(make_zoo_model("lenet", 1).layout()->size(), 431'080U);
+  EXPECT_EQ(make_zoo_model("lenet5", 1).layout()->size(), 44'426U);
   EXPECT_EQ(make_zoo_model("mlp:784-300-100-10", 1).layout()->size(), 266'610U);
 }
 

@@ -1,21 +1,15 @@
 // tests/options/support.h
 //
-// A program's settings with a key of every kind, and what the tests say of failures.
+// A program's settings with a key of every kind.
 #pragma once
 
-#include <filesystem>
-#include <functional>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
-#include <stdlib.h>
 
-#include "common/base/error.h"
-#include "common/base/files.h"
 #include "common/options/command_line.h"
+#include "tests/support.h"
 
 namespace tributary::options {
 
@@ -47,42 +41,6 @@ struct Fleet {
         },
         [this] { return share.front(); }, "share of those there");
   }
-};
-
-// The message of the Error that `action` throws, which must be of `kind` and one line.
-inline std::string refusal(Error::Kind kind, const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    EXPECT_EQ(name_of(error.kind()), name_of(kind)) << error.what();
-    const std::string message = error.what();
-    EXPECT_EQ(message.find('\n'), std::string::npos) << message;
-    return message;
-  }
-  ADD_FAILURE() << "nothing was refused";
-  return "";
-}
-
-// A folder that goes away with the test.
-class Folder {
- public:
-  Folder() {
-    std::string pattern = ::testing::TempDir() + "options_XXXXXX";
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
-    path_ = pattern;
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() { std::filesystem::remove_all(path_); }
-
-  const Path& path() const { return path_; }
-  std::string write(const std::string& name, std::string_view content) const {
-    write_text_file(path_ / name, content);
-    return (path_ / name).string();
-  }
-
- private:
-  Path path_;
 };
 
 }  // namespace tributary::options

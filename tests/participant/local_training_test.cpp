@@ -23,8 +23,8 @@ class LocalTrainingTest : public ::testing::Test {
   }
   Learnt learn(const TrainingTask& task, std::vector<float> residual = {}, const std::function<bool()>& stop = {}) {
     auto loan = workshop.borrow(sha256(published.skeleton), published.skeleton, {});
-    return train_locally(loan.network(), std::make_shared<const Bytes>(published.edge.blob), some_examples(), task,
-                         std::move(residual), clock, stop);
+    return train_locally(loan.bench(), sha256(published.edge.blob), std::make_shared<const Bytes>(published.edge.blob),
+                         some_examples(), task, std::move(residual), clock, stop);
   }
 
   Publication published{"mlp:4-8-2"};
@@ -54,6 +54,19 @@ TEST_F(LocalTrainingTest, EveryNameRoundAndSeedHasItsOwnStreams) {
   for (const auto& other : {other_name, other_round, other_seed}) EXPECT_NE(learn(other).update, update);
 }
 
+TEST_F(LocalTrainingTest, AnEdgeCopyThatTheBenchHoldsIsNotDecodedAgain) {
+  const TrainingTask same = task(published.offer(2));
+  const Bytes first = learn(same).update;
+  auto loan = workshop.borrow(sha256(published.skeleton), published.skeleton, {});
+  const auto nothing = std::make_shared<const Bytes>();
+  const auto again = [&](const Digest& name) {
+    return train_locally(loan.bench(), name, nothing, some_examples(), same, {}, clock);
+  };
+  EXPECT_EQ(again(sha256(published.edge.blob)).update, first);
+  EXPECT_THROW(again(sha256(as_bytes("another"))), Error);
+  EXPECT_THROW(again(sha256(published.edge.blob)), Error) << "what could not be decoded left nothing behind";
+}
+
 TEST_F(LocalTrainingTest, ALosslessEncodingLeavesNoResidualAndSendsTheOldOne) {
   const TrainingTask lossless = task(published.offer(2, "float32"));
   const Learnt plain = learn(lossless);
@@ -77,8 +90,8 @@ TEST_F(LocalTrainingTest, StopEndsItAtTheNextStep) {
 TEST_F(LocalTrainingTest, AnEdgeCopyOfAnotherModelIsMalformed) {
   const Publication other("mlp:4-9-2");
   auto loan = workshop.borrow(sha256(published.skeleton), published.skeleton, {});
-  EXPECT_THROW(train_locally(loan.network(), std::make_shared<const Bytes>(other.edge.blob), some_examples(),
-                             task(published.offer(1)), {}, clock),
+  EXPECT_THROW(train_locally(loan.bench(), sha256(other.edge.blob), std::make_shared<const Bytes>(other.edge.blob),
+                             some_examples(), task(published.offer(1)), {}, clock),
                Error);
 }
 

@@ -56,6 +56,15 @@ class LineTest : public testing::Test {
   std::vector<Error::Kind> faults_;
 };
 
+TEST_F(LineTest, WhatDelaysNothingIsTheChannelItself) {
+  auto [mine, theirs] = net::loopback(runtime_, {"anna", "1", "here"}, {"coordinator", "2", "there"});
+  const net::Channel* within = mine.get();
+  mine = slow_line(runtime_, std::move(mine), {}, TimePoint::max());
+  EXPECT_EQ(mine.get(), within);
+  mine = slow_line(runtime_, std::move(mine), {}, clock_.now() + seconds(1));
+  EXPECT_NE(mine.get(), within);
+}
+
 TEST_F(LineTest, FramesThatFollowOneAnotherPayTheLatencyOnce) {
   open();
   run(send(*mine_, 3));

@@ -10,6 +10,7 @@ namespace tributary::simulation {
 namespace {
 
 using coordinator::RoundRecord;
+using testing::Contains;
 using testing::HasSubstr;
 
 class RoundTailTest : public testing::Test {
@@ -48,22 +49,23 @@ TEST_F(RoundTailTest, AHalfWrittenLineWaits) {
   EXPECT_EQ(tail_.next().size(), 1);
 }
 
-TEST(TableTest, RowsFitTheirHead) {
+TEST(TableTest, EveryColumnHasACell) {
   RoundRecord record;
   record.round = 12;
   record.published = true;
   record.selected = 10;
   record.accepted = 9;
   record.edge = coordinator::Quality{0.5, 0.8412};
-  EXPECT_EQ(table_row(record).size(), table_head().size());
-  EXPECT_THAT(table_row(record), HasSubstr("9/10"));
-  EXPECT_THAT(table_row(record), HasSubstr("84.12 %"));
+  EXPECT_EQ(table_cells(record).size(), table_titles().size());
+  EXPECT_THAT(table_cells(record), Contains("9/10"));
+  EXPECT_THAT(table_cells(record), Contains("84.12 %"));
+  EXPECT_EQ(table_remark(record), "");
 }
 
 TEST(TableTest, AnAbortedRoundSaysSoAndWhy) {
   RoundRecord record;
-  record.refused = {{"vanished", 3}};
-  EXPECT_THAT(table_row(record), HasSubstr("aborted  3 vanished"));
+  record.refused = {{"late", 1}, {"vanished", 3}};
+  EXPECT_EQ(table_remark(record), "aborted, 1 late, 3 vanished");
 }
 
 TEST(ClosingWordsTest, SayWhatWasReachedAndWhereToLook) {

@@ -57,6 +57,23 @@ TEST_F(ScenarioTest, MoreThanTheCrowdIsRefused) {
   EXPECT_THAT(refusal(Error::Kind::Malformed, [&] { complete_with_data(); }), HasSubstr("round.participants"));
 }
 
+TEST_F(ScenarioTest, RoundsWaitForAProcessThatIsStartedAgain) {
+  read("[simulation]\nrestarts = 2\n");
+  complete_with_data();
+  EXPECT_THAT(coordinator_arguments(keys_), Contains("--round.return_seconds=60"));
+}
+
+TEST_F(ScenarioTest, HowLongTheyWaitIsWhatTheUserSaid) {
+  read("[simulation]\nrestarts = 2\n[round]\nreturn_seconds = 9\n");
+  complete_with_data();
+  EXPECT_THAT(coordinator_arguments(keys_), Contains("--round.return_seconds=9"));
+}
+
+TEST_F(ScenarioTest, OneProcessHasNoneToStartAgain) {
+  read("[simulation]\nrestarts = 2\nengine = inline\n");
+  EXPECT_THAT(refusal(Error::Kind::Malformed, [&] { complete_with_data(); }), HasSubstr("simulation.restarts"));
+}
+
 TEST_F(ScenarioTest, WithoutExamplesThereIsNothingToShareOut) {
   EXPECT_THAT(refusal(Error::Kind::Malformed, [&] { complete(scenario_, keys_); }), HasSubstr("data.images"));
 }

@@ -318,6 +318,43 @@ TEST_F(SimulateTest, RoundsCloseAtTheQuorumWhenParticipantsAreKilled) {
   expect_nothing_left();
 }
 
+// The round that a participant's residual on disk is of; 0 = there is none.
+std::uint64_t round_of_residual(const Path& file) {
+  constexpr std::size_t kMagicBytes = 8;
+  std::ifstream in(file, std::ios::binary);
+  std::uint32_t run_bytes = 0;
+  std::uint64_t round = 0;
+  in.ignore(kMagicBytes);
+  in.read(reinterpret_cast<char*>(&run_bytes), sizeof run_bytes);
+  in.ignore(run_bytes);
+  in.read(reinterpret_cast<char*>(&round), sizeof round);
+  return in ? round : 0;
+}
+
+TEST_F(SimulateTest, AProcessThatIsKilledAndStartedAgainChangesNothing) {
+  // Long enough to be killed in the middle of.
+  const std::vector<std::string> words = {"--set", "training.epochs=4000",   "--set", "simulation.restarts=1",
+                                          "--set", "round.return_seconds=60"};
+  simulate(words, "undisturbed");
+  ASSERT_EQ(exit_code(), 0) << said();
+  const auto undisturbed = report();
+
+  simulate(words, "disturbed");
+  wait_until("a round that is behind the second process", [this] {
+    const std::uint64_t done = rounds().size();
+    return done >= 1 && round_of_residual(out_ / "state" / "p0002.residual") == done &&
+           round_of_residual(out_ / "state" / "p0003.residual") == done;
+  });
+  const std::vector<pid_t> second = processes_with((out_ / "bundles" / "0001").string());
+  ASSERT_EQ(second.size(), 1);
+  ASSERT_EQ(::kill(second[0], SIGKILL), 0);
+  ASSERT_EQ(exit_code(), 0) << said();
+  EXPECT_THAT(said(), HasSubstr("started again (1 of 1)"));
+  EXPECT_EQ(report()["totals"]["updates"], 12);
+  EXPECT_EQ(report()["final"]["model_digest"], undisturbed["final"]["model_digest"]);
+  expect_nothing_left();
+}
+
 TEST_F(SimulateTest, AModelThatDoesNotFitTheExamplesIsDeclinedWithTheReason) {
   std::string without = read_text_file(scenario_);
   without.erase(without.find("[evaluation]"), without.find("[round]") - without.find("[evaluation]"));

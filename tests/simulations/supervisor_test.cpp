@@ -44,10 +44,12 @@ class SupervisorTest : public testing::Test {
     orders.programs = {coordinator, participant};
     orders.participants.assign(processes, {"run"});
     orders.out = out();
+    orders.restarts = restarts_;
     return simulation::run(orders, watcher_);
   }
 
   Folder folder_;
+  std::uint32_t restarts_ = 0;
   Watcher watcher_;
   std::vector<std::uint64_t> rounds_;
   std::vector<std::string> warnings_;
@@ -84,6 +86,25 @@ TEST_F(SupervisorTest, WhenNoParticipantIsLeftTheCoordinatorIsStopped) {
   run(coordinator("trap 'touch stopped; exit 0' TERM; listen; round; while :; do sleep 0.01; done"), participant);
   EXPECT_TRUE(std::filesystem::exists(out() / "stopped"));
   EXPECT_THAT(warnings_, testing::Contains(HasSubstr("no participant is left")));
+}
+
+TEST_F(SupervisorTest, OneThatIsKilledIsStartedAgainWithTheSameWordsAndALogOfItsOwn) {
+  restarts_ = 1;
+  const Path participant =
+      script("participant", "echo \"$@\"; if mkdir once 2>/dev/null; then kill -9 $$; fi; touch again");
+  run(coordinator("listen; await again; round"), participant);
+  EXPECT_THAT(warnings_, ElementsAre("participants-0 was ended by signal 9: run --server 127.0.0.1:4242; started again "
+                                     "(1 of 1)"));
+  EXPECT_EQ(read_text_file(out() / "logs" / "participants-0-again-1.log"), "run --server 127.0.0.1:4242\n");
+}
+
+TEST_F(SupervisorTest, WhenItsRestartsAreUsedUpItsEndCounts) {
+  restarts_ = 2;
+  const Path participant = script("participant", "echo 'no such data' >&2; exit 3");
+  const std::string message =
+      refusal(Error::Kind::Unavailable, [&] { run(coordinator("listen; await never"), participant); });
+  EXPECT_EQ(message, "participants-0 ended with exit code 3: no such data");
+  EXPECT_EQ(warnings_.size(), 2);
 }
 
 TEST_F(SupervisorTest, ACoordinatorThatFailsEndsTheRunWithItsReason) {
