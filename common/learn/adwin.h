@@ -13,7 +13,7 @@
 namespace tributary::learn {
 
 struct AdwinRule {
-  double delta = 0.002;     // confidence: bound on the chance of a false alarm at a check
+  double delta = 0.01;      // confidence: bound on the chance of a false alarm at a check
   std::uint32_t clock = 8;  // values between two checks
   std::uint32_t least = 5;  // values that each of two parts must have
 };
