@@ -1,4 +1,4 @@
-// tributary-participant: joins a federation, as one participant or as many.
+// tributary-participant: joins a federation, as one participant or as many; or learns a stream alone.
 #include <algorithm>
 #include <cstdio>
 #include <iostream>
@@ -12,6 +12,7 @@
 #include "common/options/command_line.h"
 #include "common/options/data_keys.h"
 #include "participant/fleet.h"
+#include "participant/learn_command.h"
 
 namespace tributary::participant {
 namespace {
@@ -93,13 +94,14 @@ int run(const options::Arguments& arguments, const options::Keys& keys, const Se
 }
 
 int main_of(std::vector<std::string> words) {
-  const std::vector<options::Command> commands{run_command()};
+  const std::vector<options::Command> commands{run_command(), learn_command()};
   if (words.empty() || words[0] == "--help" || words[0] == "-h") {
     std::cout << options::help(kProgram, "joins a federation as a participant, or as many", commands);
     return words.empty() ? 2 : 0;
   }
+  if (words[0] == commands[1].name) return run_learn(kProgram, {words.begin() + 1, words.end()});
   if (words[0] != commands[0].name)
-    fail(Error::Kind::Malformed, "unknown command '" + words[0] + "': the command is run");
+    fail(Error::Kind::Malformed, "unknown command '" + words[0] + "': the commands are run and learn");
   words.erase(words.begin());
   Settings settings;
   options::Keys keys;

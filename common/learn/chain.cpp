@@ -14,14 +14,16 @@ namespace {
 
 using Dims = std::vector<std::int64_t>;
 
-// The nodes from the graph's input to its output when each passes one value on, in that order. A node's first input is
+using NodeRow = std::vector<const model::Node*>;
+
+// The nodes from the graph's input to `output` when each passes one value on, in that order. A node's first input is
 // the value, but Add may have it second.
-std::optional<std::vector<const model::Node*>> nodes_in_a_row(const model::Graph& graph) {
+std::optional<NodeRow> nodes_in_a_row(const model::Graph& graph, const std::string& output) {
   std::map<std::string, const model::Node*> producers;
   for (const auto& node : graph.nodes)
-    for (const auto& output : node.outputs) producers[output] = &node;
-  std::vector<const model::Node*> nodes;
-  std::string value = graph.outputs.front().name;
+    for (const auto& made : node.outputs) producers[made] = &node;
+  NodeRow nodes;
+  std::string value = output;
   while (value != graph.inputs.front().name) {
     const auto found = producers.find(value);
     if (found == producers.end() || found->second->inputs.empty() || found->second->outputs.front() != value)
@@ -36,17 +38,27 @@ std::optional<std::vector<const model::Node*>> nodes_in_a_row(const model::Graph
   return nodes;
 }
 
+// Takes the head off the end of a row.
+Head take_head(NodeRow& nodes, std::int64_t opset) {
+  while (!nodes.empty() && nodes.back()->op == "Identity") nodes.pop_back();
+  const Head head = nodes.empty() ? Head::Plain : head_of(*nodes.back(), opset);
+  if (head != Head::Plain) nodes.pop_back();
+  return head;
+}
+
+std::size_t common_length(const NodeRow& a, const NodeRow& b) {
+  return static_cast<std::size_t>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin());
+}
+
 class Recogniser {
  public:
   Recogniser(const model::Graph& graph, const model::ParameterLayout& layout) : graph_(graph), layout_(layout) {}
 
   std::optional<Chain> run() {
     if (graph_.inputs.empty() || graph_.outputs.empty() || !start()) return std::nullopt;
-    auto nodes = nodes_in_a_row(graph_);
+    auto nodes = nodes_in_a_row(graph_, graph_.outputs.front().name);
     if (!nodes) return std::nullopt;
-    while (!nodes->empty() && nodes->back()->op == "Identity") nodes->pop_back();
-    if (!nodes->empty()) chain_.head = head_of(*nodes->back(), graph_.opset);
-    if (chain_.head != Head::Plain) nodes->pop_back();
+    chain_.head = take_head(*nodes, graph_.opset);
     for (const auto* node : *nodes)
       if (!add(*node)) return std::nullopt;
     if (dims_.size() != 1 || used_.empty()) return std::nullopt;
@@ -54,7 +66,61 @@ class Recogniser {
     return chain_;
   }
 
+  std::optional<Tree> run(std::span<const std::string> outputs) {
+    if (graph_.inputs.empty() || outputs.empty() || !start()) return std::nullopt;
+    std::vector<NodeRow> rows;
+    Tree tree;
+    for (const auto& output : outputs) {
+      auto nodes = nodes_in_a_row(graph_, output);
+      if (!nodes) return std::nullopt;
+      tree.exits.push_back({0, {}, take_head(*nodes, graph_.opset)});
+      rows.push_back(std::move(*nodes));
+    }
+    if (!grow(rows, tree)) return std::nullopt;
+    tree.features = chain_.features;
+    tree.trunk = std::move(chain_.layers);
+    return tree;
+  }
+
  private:
+  // Walks along the last row, the trunk, and follows each exit where it leaves.
+  bool grow(const std::vector<NodeRow>& rows, Tree& tree) {
+    const NodeRow& last = rows.back();
+    std::vector<std::size_t> leaves;
+    std::size_t trunk = 0;
+    for (std::size_t i = 0; i + 1 < rows.size(); ++i) {
+      leaves.push_back(common_length(rows[i], last));
+      trunk = std::max(trunk, leaves.back());
+    }
+    leaves.push_back(trunk);
+    for (std::size_t node = 0;; ++node) {
+      for (std::size_t i = 0; i < rows.size(); ++i)
+        if (leaves[i] == node && !branch(std::span(rows[i]).subspan(node), tree.exits[i], tree)) return false;
+      if (node == trunk) return true;
+      if (!add(*last[node])) return false;
+    }
+  }
+
+  bool branch(std::span<const model::Node* const> nodes, Tree::Exit& exit, Tree& tree) {
+    if (dims_.size() != 1 || is_picture_) return false;
+    // What leaves here must stay as it is: nothing may be done to it in place.
+    last_was_mat_mul_ = false;
+    is_tapped_ = true;
+    exit.from = chain_.layers.size();
+    Recogniser part(*this);
+    part.chain_.layers.clear();
+    const std::size_t used = used_.size();
+    for (const auto* node : nodes)
+      if (!part.add(*node)) return false;
+    if (part.dims_.size() != 1 || part.is_picture_ || part.used_.size() == used) return false;
+    const auto width = static_cast<std::size_t>(part.dims_[0]);
+    if (tree.outputs != 0 && tree.outputs != width) return false;
+    tree.outputs = width;
+    exit.layers = std::move(part.chain_.layers);
+    used_ = std::move(part.used_);
+    return true;
+  }
+
   bool start() {
     const auto& input = graph_.inputs.front();
     const auto& shape = input.shape;
@@ -88,6 +154,7 @@ class Recogniser {
   void push(LayerSpec layer) {
     chain_.layers.push_back(std::move(layer));
     last_was_mat_mul_ = false;
+    is_tapped_ = false;
   }
   void as_row() {
     if (is_picture_) push({ToRowSpec{shape_of(dims_)}, {}});
@@ -189,6 +256,7 @@ class Recogniser {
 
   // ReLU before a pool is ReLU after it, over fewer values; ties differ only where the slope is 0.
   Activation take_relu() {
+    if (chain_.layers.empty() || is_tapped_) return {};
     Activation& before = chain_.layers.back().activation;
     return before.kind == Activation::Kind::Relu ? std::exchange(before, {}) : Activation{};
   }
@@ -226,7 +294,7 @@ class Recogniser {
 
   // Applied in place to a layer that needs its own output no more.
   bool activation(const model::Node& node) {
-    if (chain_.layers.empty()) return false;
+    if (chain_.layers.empty() || is_tapped_) return false;
     Activation& place = chain_.layers.back().activation;
     if (place.kind != Activation::Kind::None) return false;
     if (node.op == "Relu") {
@@ -251,6 +319,7 @@ class Recogniser {
   Dims dims_;  // of the value so far, without the batch: one or three
   bool is_picture_ = false;
   bool last_was_mat_mul_ = false;  // and may take a bias
+  bool is_tapped_ = false;         // an exit leaves from the last layer's values
   std::set<std::string> used_;     // parameters
 };
 
@@ -258,6 +327,11 @@ class Recogniser {
 
 std::optional<Chain> find_chain(const model::Graph& graph, const model::ParameterLayout& layout) {
   return Recogniser(graph, layout).run();
+}
+
+std::optional<Tree> find_tree(const model::Graph& graph, const model::ParameterLayout& layout,
+                              std::span<const std::string> outputs) {
+  return Recogniser(graph, layout).run(outputs);
 }
 
 }  // namespace tributary::learn

@@ -6,6 +6,8 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -76,5 +78,23 @@ struct Chain {
 
 // Nullopt when some part of the graph that its output depends on is not covered.
 std::optional<Chain> find_chain(const model::Graph& graph, const model::ParameterLayout& layout);
+
+// A trunk of layers and what leaves it: every exit is a chain of its own from a row of values on.
+struct Tree {
+  struct Exit {
+    std::size_t from = 0;           // layers of the trunk before it
+    std::vector<LayerSpec> layers;  // at least one has parameters
+    Head head = Head::Plain;
+  };
+  std::size_t features = 0;  // values of one example
+  std::size_t outputs = 0;   // of one example, at every exit
+  std::vector<LayerSpec> trunk;
+  std::vector<Exit> exits;  // in the order asked for
+};
+
+// The tree that ends in these outputs of the graph, the last of them at the end of the trunk. Nullopt as find_chain(),
+// and where exits share more than the trunk, leave it from pictures or give different numbers of values.
+std::optional<Tree> find_tree(const model::Graph& graph, const model::ParameterLayout& layout,
+                              std::span<const std::string> outputs);
 
 }  // namespace tributary::learn

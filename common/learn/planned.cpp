@@ -7,26 +7,12 @@
 
 #include "common/base/error.h"
 #include "common/learn/chain.h"
-#include "common/learn/layer.h"
 #include "common/learn/scores.h"
+#include "common/learn/segment.h"
 
 namespace tributary::learn {
 
 namespace {
-
-std::unique_ptr<Layer> make_layer(const LayerSpec& spec, const Kernels& kernels) {
-  const Activation& activation = spec.activation;
-  struct {
-    const Activation& activation;
-    const Kernels& kernels;
-    std::unique_ptr<Layer> operator()(const DenseSpec& s) const { return make_dense(s, activation, kernels); }
-    std::unique_ptr<Layer> operator()(const ConvSpec& s) const { return make_conv(s, activation, kernels); }
-    std::unique_ptr<Layer> operator()(const PoolSpec& s) const { return make_max_pool(s, activation, kernels); }
-    std::unique_ptr<Layer> operator()(const ToPictureSpec& s) const { return make_to_picture(s, activation); }
-    std::unique_ptr<Layer> operator()(const ToRowSpec& s) const { return make_to_row(s, activation); }
-  } const make{activation, kernels};
-  return std::visit(make, spec.layer);
-}
 
 class Planned final : public Network {
  public:

@@ -6,9 +6,9 @@ namespace tributary::learn {
 
 namespace {
 
-// Every value that `output` depends on; a node's values are all needed when one of them is.
-std::set<std::string> values_behind(const model::Graph& graph, const std::string& output) {
-  std::set<std::string> used{output};
+// Every value that the outputs depend on; a node's values are all needed when one of them is.
+std::set<std::string> values_behind(const model::Graph& graph, const std::vector<std::string>& outputs) {
+  std::set<std::string> used(outputs.begin(), outputs.end());
   for (auto node = graph.nodes.rbegin(); node != graph.nodes.rend(); ++node) {
     const bool needed = std::any_of(node->outputs.begin(), node->outputs.end(),
                                     [&](const std::string& value) { return !value.empty() && used.contains(value); });
@@ -26,10 +26,11 @@ const model::Node* producer_of(const model::Graph& graph, const std::string& val
 
 }  // namespace
 
-Program::Program(const model::Graph& graph, const model::ParameterLayout& layout) {
+Program::Program(const model::Graph& graph, const model::ParameterLayout& layout, std::vector<std::string> outputs) {
   if (graph.inputs.empty() || graph.outputs.empty())
     fail(Error::Kind::Unsupported, "unsupported: model '" + graph.name + "' has no input or no output");
-  used_ = values_behind(graph, graph.outputs.front().name);
+  if (outputs.empty()) outputs.push_back(graph.outputs.front().name);
+  used_ = values_behind(graph, outputs);
   for (std::size_t i = 1; i < graph.inputs.size(); ++i)
     if (used_.contains(graph.inputs[i].name))
       fail(Error::Kind::Unsupported, "unsupported: model '" + graph.name + "' reads a second input, '" +
@@ -45,8 +46,7 @@ Program::Program(const model::Graph& graph, const model::ParameterLayout& layout
     is_constant_[slot] = true;
   }
   for (const auto& node : graph.nodes) add_step(graph, node, layout);
-  output_slot_ = slot_of(graph.outputs.front().name);
-  find_logits(graph);
+  for (const auto& output : outputs) ends_.push_back(end_of(graph, output));
   find_expiring();
 }
 
@@ -86,26 +86,28 @@ bool Program::fold(const Step& step, const std::string& op) {
   return true;
 }
 
-// Walks back from the output over Identity to the node that makes probabilities. Every step left feeds the output, so
-// the steps walked over are the last ones.
-void Program::find_logits(const model::Graph& graph) {
-  logits_slot_ = output_slot_;
-  logits_steps_ = steps_.size();
+// Walks back from the output over Identity to the node that makes probabilities. Where there is one output, every step
+// left feeds it, so the steps walked over are the last ones.
+Program::End Program::end_of(const model::Graph& graph, const std::string& output) {
+  End end{slot_of(output), slot_of(output), 0, Head::Plain};
   std::size_t walked = 0;
-  const model::Node* node = producer_of(graph, graph.outputs.front().name);
+  const model::Node* node = producer_of(graph, output);
   for (; node != nullptr && node->op == "Identity"; ++walked) node = producer_of(graph, node->inputs.at(0));
-  if (node == nullptr || walked + 1 > steps_.size()) return;
-  head_ = head_of(*node, graph.opset);
-  if (head_ == Head::Plain) return;
-  logits_slot_ = slot_of(node->inputs.at(0));
-  logits_steps_ = steps_.size() - walked - 1;
+  if (node == nullptr || walked + 1 > steps_.size()) return end;
+  end.head = head_of(*node, graph.opset);
+  if (end.head == Head::Plain) return end;
+  end.logits_slot = slot_of(node->inputs.at(0));
+  end.walked = walked + 1;
+  return end;
 }
 
 void Program::find_expiring() {
   std::vector<bool> read_later(values_.size(), false);
   const auto keep = [&](int slot) { read_later[static_cast<std::size_t>(slot)] = true; };
-  keep(output_slot_);
-  keep(logits_slot_);
+  for (const End& end : ends_) {
+    keep(end.output_slot);
+    keep(end.logits_slot);
+  }
   for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) {
     for (const int slot : step->inputs) {
       if (slot < 0 || is_constant_[static_cast<std::size_t>(slot)] || read_later[static_cast<std::size_t>(slot)])
@@ -131,8 +133,9 @@ void Program::execute(const Step& step, const Run& run) {
   for (const int slot : step.expiring) values_[static_cast<std::size_t>(slot)].reset();
 }
 
-at::Tensor Program::run_until(std::size_t steps, int slot, std::span<const at::Tensor> parameters,
-                              const at::Tensor& input, const Run& run) {
+std::vector<at::Tensor> Program::run_until(std::size_t steps, std::span<const int> slots,
+                                           std::span<const at::Tensor> parameters, const at::Tensor& input,
+                                           const Run& run) {
   struct Cleaner {
     Program& program;
     ~Cleaner() {
@@ -145,15 +148,33 @@ at::Tensor Program::run_until(std::size_t steps, int slot, std::span<const at::T
   for (std::size_t i = 0; i < parameters.size(); ++i)
     if (parameter_slots_[i] >= 0) values_[static_cast<std::size_t>(parameter_slots_[i])] = parameters[i];
   for (std::size_t i = 0; i < steps; ++i) execute(steps_[i], run);
-  return values_[static_cast<std::size_t>(slot)];
+  std::vector<at::Tensor> results;
+  for (const int slot : slots) results.push_back(values_[static_cast<std::size_t>(slot)]);
+  return results;
 }
 
 at::Tensor Program::output(std::span<const at::Tensor> parameters, const at::Tensor& input, const Run& run) {
-  return run_until(steps_.size(), output_slot_, parameters, input, run);
+  return run_until(steps_.size(), std::span(&ends_.front().output_slot, 1), parameters, input, run).front();
 }
 
 at::Tensor Program::logits(std::span<const at::Tensor> parameters, const at::Tensor& input, const Run& run) {
-  return run_until(logits_steps_, logits_slot_, parameters, input, run);
+  const std::size_t steps = ends_.size() == 1 ? steps_.size() - ends_.front().walked : steps_.size();
+  return run_until(steps, std::span(&ends_.front().logits_slot, 1), parameters, input, run).front();
+}
+
+std::vector<at::Tensor> Program::all(std::span<const at::Tensor> parameters, const at::Tensor& input, const Run& run,
+                                     const std::vector<bool>& chosen) {
+  TRIBUTARY_CHECK(chosen.size() == ends_.size());
+  std::vector<int> slots;
+  for (std::size_t i = 0; i < ends_.size(); ++i)
+    slots.push_back(chosen[i] ? ends_[i].logits_slot : ends_[i].output_slot);
+  return run_until(steps_.size(), slots, parameters, input, run);
+}
+
+std::vector<Head> Program::heads() const {
+  std::vector<Head> heads;
+  for (const End& end : ends_) heads.push_back(end.head);
+  return heads;
 }
 
 }  // namespace tributary::learn

@@ -20,8 +20,9 @@ namespace tributary::learn {
 
 class Program {
  public:
-  // Throws Unsupported or Malformed, naming the node, for what cannot be run.
-  Program(const model::Graph& graph, const model::ParameterLayout& layout);
+  // For the outputs named, or the graph's first. Throws Unsupported or Malformed, naming the node, for what cannot be
+  // run.
+  Program(const model::Graph& graph, const model::ParameterLayout& layout, std::vector<std::string> outputs = {});
 
   // Graph output for `input`, with `parameters` in layout order. Throws Malformed naming the node whose shapes do not
   // fit.
@@ -29,7 +30,11 @@ class Program {
   // The same before the last Softmax, LogSoftmax or Sigmoid, when the graph ends in one.
   at::Tensor logits(std::span<const at::Tensor> parameters, const at::Tensor& input, const Run& run);
   // What logits() left out.
-  Head head() const { return head_; }
+  Head head() const { return ends_.front().head; }
+  // logits() or output() of every output, in the order given; `chosen[i]` says which of the two for output i.
+  std::vector<at::Tensor> all(std::span<const at::Tensor> parameters, const at::Tensor& input, const Run& run,
+                              const std::vector<bool>& chosen);
+  std::vector<Head> heads() const;
   // Is parameter `index` (in layout order) read by a step?
   bool is_used(std::size_t index) const { return parameter_slots_.at(index) >= 0; }
 
@@ -44,23 +49,25 @@ class Program {
   int slot_of(const std::string& value);
   void add_step(const model::Graph& graph, const model::Node& node, const model::ParameterLayout& layout);
   bool fold(const Step& step, const std::string& op);
-  void find_logits(const model::Graph& graph);
+  struct End {
+    int output_slot, logits_slot;
+    std::size_t walked;  // last steps that logits() leaves out
+    Head head;
+  };
+  End end_of(const model::Graph& graph, const std::string& output);
   void find_expiring();
   void execute(const Step& step, const Run& run);
-  at::Tensor run_until(std::size_t steps, int slot, std::span<const at::Tensor> parameters, const at::Tensor& input,
-                       const Run& run);
+  std::vector<at::Tensor> run_until(std::size_t steps, std::span<const int> slots,
+                                    std::span<const at::Tensor> parameters, const at::Tensor& input, const Run& run);
 
   std::vector<Step> steps_;
   std::map<std::string, int> slots_;
   std::vector<at::Tensor> values_;  // per slot
   std::vector<bool> is_constant_;   // per slot
-  std::set<std::string> used_;      // values that the output depends on
+  std::set<std::string> used_;      // values that the outputs depend on
   std::vector<int> parameter_slots_;
   int input_slot_ = -1;
-  int output_slot_ = -1;
-  int logits_slot_ = -1;
-  std::size_t logits_steps_ = 0;  // steps that logits() runs
-  Head head_ = Head::Plain;
+  std::vector<End> ends_;
 };
 
 }  // namespace tributary::learn

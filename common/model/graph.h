@@ -110,7 +110,8 @@ struct Graph {
   // Unsqueeze, Concat, Slice, Split, Expand...), a weight or bias slot (Gemm, MatMul, Conv, normalisations, LSTM, GRU,
   // embedding Gather) or, with more than one element and finite values, an operand of Add, Sub, Mul, Div. The values
   // of Constant nodes and what goes through (De)QuantizeLinear are not; nor are names in metadata "tributary.frozen"
-  // (comma-separated).
+  // (comma-separated). State is what normalisation reads as mean and variance, and the weights of an ensemble over
+  // exits (exits.h).
   // Output channels of a weight are those of the slot: axis 0 of Conv, embeddings, LSTM and GRU (with the directions),
   // the last axis of MatMul and Gemm, followed back through a transposed matrix; where a shape-only operator has moved
   // the axes otherwise, the initialiser's own first axis.

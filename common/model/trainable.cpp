@@ -120,10 +120,22 @@ class Finder {
         if (const auto use = slot_use(node, slot)) walk(node.inputs[slot], *use);
       }
     }
+    add_alpha();
     return std::move(specs_);
   }
 
  private:
+  // The weights of the ensemble over exits (exits.h) are state: learnt, but not by gradients.
+  void add_alpha() {
+    const auto named = graph_.metadata.find("tributary.alpha");
+    if (named == graph_.metadata.end() || frozen_.contains(named->second)) return;
+    const auto found = graph_.initializers.find(named->second);
+    if (found == graph_.initializers.end() || places_.contains(found->first)) return;
+    const Tensor& tensor = found->second;
+    if (tensor.type == DType::Float32 && tensor.shape.size() == 1 && tensor.shape[0] > 0)
+      specs_.push_back({found->first, tensor.shape, Role::State});
+  }
+
   bool reads_computed(const Node& node) const {
     for (std::size_t i = 0; i < passed_on(node); ++i) {
       if (!fixed_.contains(node.inputs[i])) return true;

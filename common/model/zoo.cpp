@@ -6,6 +6,7 @@
 #include "common/base/error.h"
 #include "common/base/random.h"
 #include "common/base/text.h"
+#include "common/model/exits.h"
 
 namespace tributary::model {
 
@@ -40,6 +41,19 @@ class Builder {
         {{"kernel_shape", std::vector<std::int64_t>{2, 2}}, {"strides", std::vector<std::int64_t>{2, 2}}});
   }
   void flatten(const std::string& name) { add("Flatten", name, {value_}, {{"axis", std::int64_t{1}}}); }
+
+  // A classifier on the present value, whose logits are an output called `name`; the value stays.
+  void exit(const std::string& name, std::int64_t in, std::int64_t classes) {
+    const std::string before = value_;
+    dense(name + ".fc", in, classes);
+    graph_.nodes.back().outputs = {name};
+    graph_.outputs.push_back({name, DType::Float32, {-1, classes}});
+    value_ = before;
+  }
+  Graph finish_exits() {
+    add_ensemble(graph_);
+    return std::move(graph_);
+  }
 
   Graph finish(std::int64_t outputs) {
     graph_.nodes.back().outputs = {"logits"};
@@ -131,10 +145,34 @@ std::vector<std::int64_t> parse_sizes(std::string_view specification, std::strin
   return parsed;
 }
 
+// IN-UNITSxLAYERS-OUT.
+Graph online_deep(const std::string& specification, std::string_view sizes, std::uint64_t seed) {
+  constexpr std::int64_t kMostLayers = 64;
+  const auto parts = split(sizes, '-');
+  const auto cross = parts.size() == 3 ? parts[1].find('x') : std::string_view::npos;
+  if (cross == std::string_view::npos)
+    refuse(specification, "must be odl:IN-UNITSxLAYERS-OUT, as in odl:784-100x20-10");
+  const auto layers = parse_int(parts[1].substr(cross + 1));
+  if (!layers || *layers < 2 || *layers > kMostLayers)
+    refuse(specification, "has '" + std::string(parts[1].substr(cross + 1)) + "' where a number of layers from 2 to " +
+                              std::to_string(kMostLayers) + " belongs, as in odl:784-100x20-10");
+  std::string chain(parts[0]);
+  for (std::int64_t i = 0; i < *layers; ++i) chain.append("-").append(parts[1].substr(0, cross));
+  const auto widths = parse_sizes(specification, chain.append("-").append(parts[2]));
+  if (widths.back() < 2) refuse(specification, "needs at least 2 classes");
+  Builder builder(specification, {widths.front()}, seed);
+  for (std::size_t i = 1; i + 1 < widths.size(); ++i) {
+    builder.dense("fc" + std::to_string(i), widths[i - 1], widths[i]);
+    builder.relu("relu" + std::to_string(i));
+    builder.exit("exit" + std::to_string(i), widths[i], widths.back());
+  }
+  return builder.finish_exits();
+}
+
 }  // namespace
 
 std::vector<std::string> zoo_names() {
-  return {"linear", "2nn", "cnn", "lenet", "lenet5", "mlp:IN-H1-...-OUT"};
+  return {"linear", "2nn", "cnn", "lenet", "lenet5", "mlp:IN-H1-...-OUT", "odl:IN-UNITSxLAYERS-OUT"};
 }
 
 Graph make_zoo_model(std::string_view specification, std::uint64_t seed) {
@@ -146,17 +184,19 @@ Graph make_zoo_model(std::string_view specification, std::uint64_t seed) {
     if (kind == "linear" && sizes.size() != 2) refuse(specification, "must be linear:IN-OUT, as in linear:784-10");
     return dense_chain(std::string(specification), sizes, seed);
   }
+  if (kind == "odl" && sized) return online_deep(std::string(specification), specification.substr(colon + 1), seed);
   if (!sized && kind == "linear") return dense_chain("linear", {784, 10}, seed);
   if (!sized && kind == "2nn") return dense_chain("2nn", {784, 200, 200, 10}, seed);
   if (!sized && kind == "cnn") return convolutional(kCnn, seed);
   if (!sized && kind == "lenet") return convolutional(kLenet, seed);
   if (!sized && kind == "lenet5") return convolutional(kLenet5, seed);
-  const std::vector<std::string> known{"linear", "2nn", "cnn", "lenet", "lenet5", "mlp"};
+  const std::vector<std::string> known{"linear", "2nn", "cnn", "lenet", "lenet5", "mlp", "odl"};
   const auto meant = nearest(kind, known);
   fail(Error::Kind::Malformed,
        "unknown model '" + std::string(specification) + "'" +
            (meant ? "; did you mean '" + *meant + "'?"
-                  : "; known: linear, 2nn, cnn, lenet, lenet5, mlp:IN-...-OUT, or a .onnx file"));
+                  : "; known: linear, 2nn, cnn, lenet, lenet5, mlp:IN-...-OUT, odl:IN-UNITSxLAYERS-OUT, or a .onnx "
+                    "file"));
 }
 
 Graph load_or_make(std::string_view model, std::uint64_t seed, const GraphLimits& limits) {

@@ -21,6 +21,8 @@ namespace tributary::model {
 //   lenet5            LeNet-5's sizes (LeCun et al. 1998) with ReLU and max pooling: conv 5x5x6, pool, conv 5x5x16,
 //                     pool, 120, 84, 10 (the CNN of NIID-Bench, Li et al. 2022, 44,426 parameters)
 //   mlp:IN-H1-...-OUT dense layers with ReLU between them
+//   odl:IN-UNITSxLAYERS-OUT   LAYERS (2 to 64) hidden layers of UNITS with ReLU, a classifier behind each ("exit1",
+//                     "exit2", ...), and the ensemble over them (exits.h; Sahoo et al. 2018): odl:784-100x20-10
 // Outputs are logits. Inputs: float32 [batch, ...] with a dynamic batch axis. Weights and biases as
 // torch.nn.Linear and Conv2d initialise them (uniform in +-1/sqrt(fan_in)), from `seed`.
 // Throws Malformed for an unknown specification, naming the nearest known one, and for a malformed one or one of more

@@ -14,7 +14,9 @@
 #include "common/data/partition.h"
 #include "common/data/source.h"
 #include "common/learn/eager.h"
+#include "common/learn/eager_exits.h"
 #include "common/learn/planned.h"
+#include "common/learn/planned_exits.h"
 #include "common/learn/sgd.h"
 #include "common/learn/training.h"
 #include "common/model/zoo.h"
@@ -65,6 +67,19 @@ void train(benchmark::State& state, const std::string& model, bool planned, bool
   }
 }
 
+// A step of hedge backpropagation: every exit of the network in one forward and one backward pass.
+void train_exits(benchmark::State& state, const std::string& model, bool planned) {
+  const auto graph = model::make_zoo_model(model, 1);
+  const auto network = planned ? learn::compile_planned_exits(graph) : learn::compile_eager_exits(graph);
+  auto parameters = graph.parameters();
+  const auto examples = make_examples(static_cast<std::size_t>(state.range(0)), false);
+  const std::vector<double> weights(network->exits(), 1.0 / static_cast<double>(network->exits()));
+  RandomStream random(1, "dropout");
+  learn::ExitAnswers answers;
+  for (auto _ : state)
+    network->sgd_step(parameters, examples.batch(), learn::Loss::CrossEntropy, weights, 1e-3f, random, answers);
+}
+
 void evaluate(benchmark::State& state, const std::string& model, bool planned) {
   const auto graph = model::make_zoo_model(model, 1);
   const auto network = compile(graph, planned);
@@ -106,9 +121,13 @@ void add_epochs(const Path& mnist) {
 }
 
 void add_benchmarks() {
-  for (const std::string model : {"2nn", "cnn"}) {
-    for (const bool planned : {false, true}) {
-      const std::string who = planned ? "planned" : "eager";
+  for (const bool planned : {false, true}) {
+    const std::string who = planned ? "planned" : "eager";
+    benchmark::RegisterBenchmark(("hedge_step/odl_100x20/" + who).c_str(),
+                                 [=](benchmark::State& state) { train_exits(state, "odl:784-100x20-10", planned); })
+        ->Unit(benchmark::kMicrosecond)
+        ->Arg(1);
+    for (const std::string model : {"2nn", "cnn"}) {
       const auto add = [&](const std::string& name, auto run) {
         return benchmark::RegisterBenchmark((name + "/" + model + "/" + who).c_str(), run)
             ->Unit(benchmark::kMicrosecond);
