@@ -32,10 +32,11 @@ void EdgeHistory::make(const std::set<Digest>& bases) {
     if (!made_.insert(base).second) continue;
     const auto copy = std::find_if(kept_.begin(), kept_.end(), [&](const Copy& c) { return c.digest == base; });
     TRIBUTARY_CHECK(copy != kept_.end());
-    const Bytes delta = codec::encode_edge_delta(integers(*copy), present, *layout_, threads_);
+    Bytes delta = codec::encode_edge_delta(integers(*copy), present, *layout_, threads_);
     const wire::FramedBlob& whole = *kept_.front().blob;
     if (delta.size() >= whole.blob_bytes()) continue;
-    deltas_[base] = {sha256(delta), std::make_shared<const wire::FramedBlob>(delta, whole.chunk_bytes())};
+    const Digest digest = sha256(delta);
+    deltas_[base] = {digest, std::make_shared<const wire::FramedBlob>(std::move(delta), whole.chunk_bytes())};
   }
 }
 

@@ -10,16 +10,16 @@ namespace {
 
 constexpr std::uint32_t kChunkBytes = 256 * 1024;
 
-std::shared_ptr<const wire::FramedBlob> framed(ByteSpan blob) {
-  return std::make_shared<const wire::FramedBlob>(blob, kChunkBytes);
+std::shared_ptr<const wire::FramedBlob> framed(Bytes blob) {
+  return std::make_shared<const wire::FramedBlob>(std::move(blob), kChunkBytes);
 }
 
 }  // namespace
 
 GlobalModel::Skeleton::Skeleton(const model::Graph& graph) {
   const Bytes packed = model::pack_skeleton(graph);
-  framed = coordinator::framed(packed);
   digest = sha256(packed);
+  framed = coordinator::framed(Bytes(packed.begin(), packed.end()));  // without the room that packing has taken
 }
 
 GlobalModel::GlobalModel(const model::Graph& graph, const Settings& settings, unsigned threads)
@@ -43,9 +43,9 @@ void GlobalModel::apply(Accumulator& sum, std::uint64_t round) {
 
 void GlobalModel::make_edge_copy() {
   framed_edge_.reset();
-  const codec::EdgeCopy edge = publisher_.publish(global_, round_);
-  framed_edge_ = framed(edge.blob);
-  edge_digest_ = sha256(edge.blob);
+  codec::EdgeCopy edge = publisher_.publish(global_, round_);
+  framed_edge_ = framed(std::move(edge.blob));
+  edge_digest_ = sha256(framed_edge_->blob());
   history_.add(edge_digest_, framed_edge_);
   edge_sparsity_ = edge.sparsity;
   model_digest_ = digest_of(global_);

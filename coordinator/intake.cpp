@@ -9,8 +9,8 @@
 namespace tributary::coordinator {
 
 namespace {
-// Updates folded in one pass over the sum: more save little.
-constexpr std::size_t kTogether = 16;
+// Updates folded in one pass over the sum: more save little, and take memory (a window into each one's file).
+constexpr std::size_t kTogether = 8;
 }  // namespace
 
 Intake::Intake(net::Runtime& runtime, model::LayoutPtr layout, std::uint64_t max_examples,
@@ -37,11 +37,29 @@ asio::awaitable<std::string> Intake::find_fault(const Upload& upload) {
 
 void Intake::fold(std::shared_ptr<Upload> upload, std::function<void()> added) {
   waiting_.push_back({std::move(upload), std::move(added)});
-  if (!std::exchange(busy_, true)) folding_.spawn("fold", fold_waiting());
+  start();
+}
+
+bool Intake::due() const {
+  return waiting_.size() >= kTogether || (hurry_ && !waiting_.empty());
+}
+
+// Folds now, or in a while.
+void Intake::start() {
+  if (busy_ || waiting_.empty()) return;
+  if (due()) {
+    busy_ = true;
+    folding_.spawn("fold", fold_waiting());
+  } else if (!patience_) {
+    patience_ = runtime_.at(runtime_.clock().now() + kPatience, [this] {
+      hurry_ = true;
+      start();
+    });
+  }
 }
 
 asio::awaitable<void> Intake::fold_waiting() {
-  while (!waiting_.empty()) {
+  while (due()) {
     const auto count = static_cast<std::ptrdiff_t>(std::min(waiting_.size(), kTogether));
     const std::vector<Waiting> next(std::make_move_iterator(waiting_.begin()),
                                     std::make_move_iterator(waiting_.begin() + count));
@@ -59,7 +77,9 @@ asio::awaitable<void> Intake::fold_waiting() {
       failure_ = std::current_exception();
     }
   }
-  busy_ = false;
+  busy_ = hurry_ = false;
+  patience_.reset();
+  start();
 }
 
 // On a worker.
@@ -74,7 +94,10 @@ void Intake::add(const std::vector<Waiting>& updates) {
 }
 
 asio::awaitable<void> Intake::settled() {
+  hurry_ = true;
+  start();
   co_await folding_.close();
+  hurry_ = false;
   if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
 }
 

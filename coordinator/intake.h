@@ -1,10 +1,11 @@
 // coordinator/intake.h
 //
-// Judges updates and adds them up, on the workers: any number are checked at a time; those that wait are folded
-// together.
+// Judges updates and adds them up, on the workers: any number are checked at a time. Those that are to be added wait a
+// moment for others: the sum is larger than most updates, so that each pass over it should add several.
 // Network thread; lives as long as the run.
 #pragma once
 
+#include <chrono>
 #include <deque>
 #include <exception>
 #include <functional>
@@ -31,9 +32,12 @@ class Intake {
   // Throws Unavailable when its file cannot be read.
   asio::awaitable<std::string> find_fault(const Upload& upload);
 
+  // The longest that an update waits for others.
+  static constexpr Duration kPatience = std::chrono::milliseconds(200);
+
   // Adds an update that has no fault; then calls `added`.
   void fold(std::shared_ptr<Upload> upload, std::function<void()> added);
-  // Completes when nothing waits to be folded. Throws what a fold threw.
+  // Folds what waits, without waiting for more; completes when it is done. Throws what a fold threw.
   asio::awaitable<void> settled();
 
   // REQUIRES: settled.
@@ -46,6 +50,8 @@ class Intake {
     std::shared_ptr<Upload> upload;
     std::function<void()> added;
   };
+  bool due() const;
+  void start();
   asio::awaitable<void> fold_waiting();
   void add(const std::vector<Waiting>& updates);
 
@@ -56,7 +62,9 @@ class Intake {
   Accumulator sum_;
   std::deque<Waiting> waiting_;
   net::Gate folding_;
-  bool busy_ = false;  // a coroutine takes from waiting_
+  bool busy_ = false;   // a coroutine takes from waiting_
+  bool hurry_ = false;  // what waits shall be folded now, however little it is
+  std::unique_ptr<net::Runtime::Timer> patience_;
   std::exception_ptr failure_;
   double seconds_ = 0;
 };

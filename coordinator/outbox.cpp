@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "common/base/error.h"
 
@@ -12,15 +13,11 @@ namespace {
 // Of a blob in one send(): large enough for the line, small enough that messages get their turn and that a slow peer
 // meets the deadline.
 constexpr std::uint64_t kBytesPerSend = 1u << 20;
-constexpr std::size_t kLengthBytes = 4;
 
-// The chunk's frame from `offset` on, for a peer that asks from within a chunk.
-Bytes rest_of_chunk(const wire::FramedBlob& blob, std::size_t chunk, std::uint64_t offset) {
-  const ByteSpan frame = blob.frame(chunk).subspan(kLengthBytes);
-  const Bytes aligned(frame.begin(), frame.end());
-  const auto data = wire::view_data(aligned);
-  TRIBUTARY_CHECK(data && data->offset <= offset);
-  return wire::data_frame(offset, data->bytes.subspan(offset - data->offset));
+// The frame from `offset` to the end of its chunk, for a peer that asks from within a chunk.
+Bytes rest_of_chunk(const wire::FramedBlob& blob, std::uint64_t offset) {
+  const std::uint64_t rest = std::min(blob.chunk_bytes() - offset % blob.chunk_bytes(), blob.blob_bytes() - offset);
+  return wire::data_frame(offset, ByteSpan(blob.blob()).subspan(offset, rest));
 }
 
 }  // namespace
@@ -98,9 +95,14 @@ asio::awaitable<void> Outbox::send_next_chunks() {
   offset_ = std::min(blob->blob_bytes(), (chunk + count) * chunk_bytes);
   if (offset_ == blob->blob_bytes()) drop_blob();
   if (from % chunk_bytes == 0) {
-    co_await send(blob->frames(chunk, count));
+    std::vector<ByteSpan> parts;
+    for (std::size_t i = chunk; i < chunk + count; ++i) {
+      for (const ByteSpan part : blob->frame(i)) parts.push_back(part);
+    }
+    co_await channel_.send_parts(std::move(parts), runtime_.clock().now() + 3 * ping_);
+    spoke_ = runtime_.clock().now();
   } else {
-    const Bytes frame = rest_of_chunk(*blob, chunk, from);
+    const Bytes frame = rest_of_chunk(*blob, from);
     co_await send(frame);
   }
 }

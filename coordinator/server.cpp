@@ -16,6 +16,7 @@
 #include "coordinator/intake.h"
 #include "coordinator/live_round.h"
 #include "coordinator/process_memory.h"
+#include "coordinator/recycled_files.h"
 #include "coordinator/report.h"
 #include "coordinator/roster.h"
 #include "coordinator/selection.h"
@@ -77,7 +78,7 @@ asio::awaitable<void> quietly(asio::awaitable<void> work) {
 
 struct Server::State final : SessionHost {
   State(net::Runtime& a_runtime, Files& files, const Settings& some_settings, const model::Graph& graph,
-        Evaluator* an_evaluator, Observer& an_observer, Path scratch)
+        Evaluator* an_evaluator, Observer& an_observer, const Path& scratch)
       : runtime(a_runtime),
         settings(some_settings),
         observer(an_observer),
@@ -85,7 +86,8 @@ struct Server::State final : SessionHost {
         terms{settings.federation, name_run(settings, runtime.clock()), from_seconds(settings.ping_seconds)},
         models(graph, settings, threads_of(settings)),
         intake(runtime, models.layout(), settings.round.max_examples, limits_of(settings), threads_of(settings)),
-        spools(files, std::move(scratch)),
+        recycled(files, scratch),
+        spools(recycled, scratch),
         evaluation(runtime, models, evaluator, [this](const RoundRecord& record) { finish(record); }),
         changed(runtime.io()) {}
 
@@ -124,6 +126,7 @@ struct Server::State final : SessionHost {
   SessionTerms terms;
   GlobalModel models;
   Intake intake;
+  RecycledFiles recycled;
   SpoolFolder spools;
   Evaluation evaluation;
   Roster roster;

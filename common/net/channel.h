@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <asio/awaitable.hpp>
 
@@ -52,6 +53,10 @@ class Channel {
   // REQUIRES: no other send() is pending. Throws Error Disconnected (line lost, deadline passed, closed). After a throw
   // the channel is closed.
   virtual asio::awaitable<void> send(ByteSpan frame, TimePoint deadline) = 0;
+
+  // The same for whole frames that lie in parts here and there (wire::FramedBlob): as if they were one span. By default
+  // they are copied into one.
+  virtual asio::awaitable<void> send_parts(std::vector<ByteSpan> parts, TimePoint deadline);
 
   // Returns the next frame's payload (8-byte aligned), or nullopt when the peer closed in order.
   // Throws Error: Disconnected (line lost or deadline passed), Malformed (limits or framing violated). After a throw

@@ -168,6 +168,15 @@ class Loopback final : public Channel {
 
 }  // namespace
 
+asio::awaitable<void> Channel::send_parts(std::vector<ByteSpan> parts, TimePoint deadline) {
+  Bytes joined;
+  std::size_t size = 0;
+  for (const ByteSpan part : parts) size += part.size();
+  joined.reserve(size);
+  for (const ByteSpan part : parts) joined.insert(joined.end(), part.begin(), part.end());
+  co_await send(joined, deadline);
+}
+
 asio::awaitable<void> Channel::finish(TimePoint /*deadline*/) {
   close();
   co_return;

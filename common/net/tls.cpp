@@ -29,7 +29,10 @@ class TlsChannel final : public Channel {
   ~TlsChannel() override { session_->end("closed", false); }
   const PeerIdentity& peer() const override { return session_->peer(); }
   Traffic traffic() const override { return session_->traffic(); }
-  asio::awaitable<void> send(ByteSpan frame, TimePoint deadline) override { return session_->send(frame, deadline); }
+  asio::awaitable<void> send(ByteSpan frame, TimePoint deadline) override { return session_->send({frame}, deadline); }
+  asio::awaitable<void> send_parts(std::vector<ByteSpan> parts, TimePoint deadline) override {
+    return session_->send(std::move(parts), deadline);
+  }
   asio::awaitable<std::optional<Bytes>> receive(TimePoint deadline) override { return session_->receive(deadline); }
   void close() override { session_->end("closed", true); }
   asio::awaitable<void> finish(TimePoint deadline) override { return session_->finish(deadline); }
@@ -137,7 +140,8 @@ asio::awaitable<std::unique_ptr<Channel>> accept(Runtime& runtime, tcp::socket s
   co_await session->handshake(deadline);
   const std::string refusal = admission(session->peer());
   const Bytes answer = admission_frame(refusal);
-  co_await session->send(answer, deadline);
+  std::vector<ByteSpan> parts{answer};
+  co_await session->send(std::move(parts), deadline);
   if (!refusal.empty()) {
     co_await session->finish(std::min(deadline, runtime.clock().now() + kTimeToTakeARefusal));
     fail(Error::Kind::Refused, "refused " + session->who() + ": " + refusal);

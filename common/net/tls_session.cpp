@@ -24,6 +24,13 @@ constexpr std::size_t kInBytes = 64 * 1024;
 constexpr std::size_t kTurnBytes = 256 * 1024;
 constexpr Duration kTimeToTakeAnAlert = std::chrono::seconds(1);
 
+// Of the buffer for what becomes of them when it is encrypted.
+std::size_t out_capacity(const std::vector<ByteSpan>& parts) {
+  std::size_t bytes = 0;
+  for (const ByteSpan part : parts) bytes += part.size() + (part.size() / kRecordBytes + 1) * kRecordOverhead;
+  return std::min(kOutBytes, bytes);
+}
+
 std::string describe(const asio::ip::tcp::socket& socket) {
   asio::error_code error;
   const auto endpoint = socket.remote_endpoint(error);
@@ -277,27 +284,27 @@ asio::awaitable<void> TlsSession::give_turn() {
   require_open();
 }
 
-asio::awaitable<void> TlsSession::send(ByteSpan frame, TimePoint at) {
+asio::awaitable<void> TlsSession::send(std::vector<ByteSpan> parts, TimePoint at) {
   const auto self = shared_from_this();
   require_open();
   TRIBUTARY_CHECK(!sending_);
   sending_ = true;
   Deadline deadline{at, "the deadline passed while sending", nullptr};
-  const std::size_t records = frame.size() / kRecordBytes + 1;
-  const std::size_t capacity = std::min(kOutBytes, frame.size() + records * kRecordOverhead);
-  while (!frame.empty()) {
-    while (!frame.empty() && out_.space(capacity).size() >= std::min(kRecordBytes, frame.size()) + kRecordOverhead) {
+  const std::size_t capacity = out_capacity(parts);
+  for (ByteSpan part : parts) {
+    while (!part.empty()) {
+      const std::size_t record = std::min(kRecordBytes, part.size());
+      if (out_.space(capacity).size() < record + kRecordOverhead) {
+        while (!flush()) co_await wait(asio::ip::tcp::socket::wait_write, deadline);
+        if (turn_bytes_ >= kTurnBytes) co_await give_turn();
+      }
       std::size_t count = 0;
       ERR_clear_error();
-      if (SSL_write_ex(ssl_.get(), frame.data(), std::min(kRecordBytes, frame.size()), &count) != 1) {
-        end_and_throw(explain_failure());
-      }
-      frame = frame.subspan(count);
+      if (SSL_write_ex(ssl_.get(), part.data(), record, &count) != 1) end_and_throw(explain_failure());
+      part = part.subspan(count);
     }
-    while (!flush()) co_await wait(asio::ip::tcp::socket::wait_write, deadline);
-    if (turn_bytes_ >= kTurnBytes) co_await give_turn();
   }
-  out_.release();
+  co_await flush_all(deadline);
   sending_ = false;
 }
 

@@ -13,6 +13,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include <asio/awaitable.hpp>
 #include <asio/ip/tcp.hpp>
@@ -54,7 +55,7 @@ class TlsSession : public std::enable_shared_from_this<TlsSession> {
   asio::awaitable<void> handshake(TimePoint deadline);
 
   // As Channel. Until admitted() an alert of the peer is Refused, afterwards Disconnected.
-  asio::awaitable<void> send(ByteSpan frame, TimePoint deadline);
+  asio::awaitable<void> send(std::vector<ByteSpan> parts, TimePoint deadline);
   asio::awaitable<std::optional<Bytes>> receive(TimePoint deadline);
   asio::awaitable<void> finish(TimePoint deadline);
   void admitted(ChannelLimits limits);

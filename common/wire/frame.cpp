@@ -197,14 +197,10 @@ Bytes data_head(std::uint64_t offset, std::size_t count) {
   return head;
 }
 
-void append_data_frame(Bytes& frames, std::uint64_t offset, ByteSpan bytes) {
-  const Bytes head = data_head(offset, bytes.size());
-  frames.insert(frames.end(), head.begin(), head.end());
-  frames.insert(frames.end(), bytes.begin(), bytes.end());
-  frames.resize(frames.size() + (kWordBytes - bytes.size() % kWordBytes) % kWordBytes);
+// Zeroes behind so many bytes in a frame.
+std::size_t padding_of(std::size_t bytes) {
+  return (kWordBytes - bytes % kWordBytes) % kWordBytes;
 }
-
-constexpr std::size_t kDataFrameExtra = 64;  // more than head and padding of one
 
 // ---------------------------------------------------------------------------------------------------- reading
 
@@ -436,9 +432,10 @@ Bytes to_frame(const Message& message) {
 
 Bytes data_frame(std::uint64_t offset, ByteSpan bytes) {
   TRIBUTARY_CHECK(bytes.size() <= kMaxChunkBytes);
-  Bytes frame;
-  frame.reserve(bytes.size() + kDataFrameExtra);
-  append_data_frame(frame, offset, bytes);
+  Bytes frame = data_head(offset, bytes.size());
+  frame.reserve(frame.size() + bytes.size() + kWordBytes);
+  frame.insert(frame.end(), bytes.begin(), bytes.end());
+  frame.resize(frame.size() + padding_of(bytes.size()));
   return frame;
 }
 
@@ -453,29 +450,25 @@ std::optional<DataView> view_data(ByteSpan payload, const WireLimits& limits) {
   });
 }
 
-FramedBlob::FramedBlob(ByteSpan blob, std::uint32_t chunk_bytes) : blob_bytes_(blob.size()), chunk_bytes_(chunk_bytes) {
+FramedBlob::FramedBlob(Bytes blob, std::uint32_t chunk_bytes) : blob_(std::move(blob)), chunk_bytes_(chunk_bytes) {
   TRIBUTARY_CHECK(chunk_bytes >= 1 && chunk_bytes <= kMaxChunkBytes);
-  const std::size_t chunks = (blob.size() + chunk_bytes - 1) / chunk_bytes;
-  frames_.reserve(blob.size() + chunks * kDataFrameExtra);
-  starts_.reserve(chunks + 1);
-  for (std::size_t at = 0; at < blob.size(); at += chunk_bytes) {
-    starts_.push_back(frames_.size());
-    append_data_frame(frames_, at, blob.subspan(at, std::min<std::size_t>(chunk_bytes, blob.size() - at)));
+  for (std::size_t i = 0; i < chunks(); ++i) {
+    const Bytes head = data_head(std::uint64_t{i} * chunk_bytes, chunk(i).size());
+    heads_.insert(heads_.end(), head.begin(), head.end());
   }
-  starts_.push_back(frames_.size());
 }
 
-Bytes FramedBlob::blob() const {
-  Bytes blob;
-  blob.reserve(blob_bytes_);
-  for (std::size_t i = 0; i < chunks(); ++i) {
-    const ByteSpan payload = frame(i).subspan(sizeof(std::uint32_t));
-    const Bytes aligned(payload.begin(), payload.end());
-    const auto data = view_data(aligned);
-    TRIBUTARY_CHECK(data && data->offset == blob.size());
-    blob.insert(blob.end(), data->bytes.begin(), data->bytes.end());
-  }
-  return blob;
+ByteSpan FramedBlob::chunk(std::size_t i) const {
+  const std::size_t begin = i * chunk_bytes_;
+  return ByteSpan(blob_).subspan(begin, std::min<std::size_t>(chunk_bytes_, blob_.size() - begin));
+}
+
+FramedBlob::Frame FramedBlob::frame(std::size_t i) const {
+  static constexpr std::array<std::byte, kWordBytes> kZeroes{};
+  const std::size_t head_bytes = heads_.size() / chunks();
+  const ByteSpan bytes = chunk(i);
+  return {ByteSpan(heads_).subspan(i * head_bytes, head_bytes), bytes,
+          ByteSpan(kZeroes).first(padding_of(bytes.size()))};
 }
 
 }  // namespace tributary::wire

@@ -4,6 +4,7 @@
 // generated schema is frame.cpp. Stateless; any thread.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -43,28 +44,28 @@ struct DataView {
 // from_payload). For the paths that move blobs. Alignment and errors as from_payload.
 std::optional<DataView> view_data(ByteSpan payload, const WireLimits& limits = {});
 
-// A blob cut into ready Data frames, made once and shared by every session that sends it. Immutable; the frames lie
-// one after the other, so neighbours may be sent as one span: frames(i, count).
+// A blob cut into Data frames, made once and shared by every session that sends it: the blob as it is, and beside it
+// what stands before each chunk in its frame. Immutable.
 class FramedBlob {
  public:
+  // A frame in the order in which its bytes travel. The spans lie in the FramedBlob; the last one may be empty.
+  using Frame = std::array<ByteSpan, 3>;
+
   // REQUIRES: 1 <= chunk_bytes <= kMaxChunkBytes.
-  explicit FramedBlob(ByteSpan blob, std::uint32_t chunk_bytes = kMaxChunkBytes);
-  std::uint64_t blob_bytes() const { return blob_bytes_; }
+  explicit FramedBlob(Bytes blob, std::uint32_t chunk_bytes = kMaxChunkBytes);
+  const Bytes& blob() const { return blob_; }
+  std::uint64_t blob_bytes() const { return blob_.size(); }
   std::uint32_t chunk_bytes() const { return chunk_bytes_; }
-  std::size_t chunks() const { return starts_.size() - 1; }
-  // The blob itself again, copied out of its frames.
-  Bytes blob() const;
+  std::size_t chunks() const { return (blob_.size() + chunk_bytes_ - 1) / chunk_bytes_; }
   // The frame of chunk `i`: blob bytes [i * chunk_bytes, ...).
-  ByteSpan frame(std::size_t i) const { return frames(i, 1); }
-  ByteSpan frames(std::size_t i, std::size_t count) const {
-    return ByteSpan(frames_).subspan(starts_[i], starts_[i + count] - starts_[i]);
-  }
+  Frame frame(std::size_t i) const;
 
  private:
-  Bytes frames_;
-  std::vector<std::size_t> starts_;
-  std::uint64_t blob_bytes_ = 0;
-  std::uint32_t chunk_bytes_ = 0;
+  ByteSpan chunk(std::size_t i) const;
+
+  Bytes blob_;
+  std::uint32_t chunk_bytes_;
+  Bytes heads_;  // all of the same length
 };
 
 }  // namespace tributary::wire

@@ -103,13 +103,13 @@ ReadyUpdate make_update(const model::ParameterLayout& layout, const codec::Updat
   RandomStream random(1, "transport bench");
   std::vector<float> delta(layout.size());
   for (float& each : delta) each = static_cast<float>(1e-3 * (random.uniform() - 0.5));
-  const Bytes blob = codec::encode_update(layout, delta, {}, encoding, random);
+  Bytes blob = codec::encode_update(layout, delta, {}, encoding, random);
   ReadyUpdate update;
   update.announcement.blob = sha256(blob);
   update.announcement.blob_bytes = blob.size();
   update.announcement.encoding = encoding.text();
   update.announcement.examples = 100;
-  update.blob = std::make_shared<const wire::FramedBlob>(blob, kChunkBytes);
+  update.blob = std::make_shared<const wire::FramedBlob>(std::move(blob), kChunkBytes);
   return update;
 }
 

@@ -139,8 +139,12 @@ class Participant {
     announcement.edge = edge_;
     co_await say(std::move(announcement));
     const wire::FramedBlob& blob = *update_.blob;
-    for (std::size_t at = 0; at < blob.chunks(); at += kChunksPerSend) {
-      co_await channel_->send(blob.frames(at, std::min(kChunksPerSend, blob.chunks() - at)), patience());
+    std::vector<ByteSpan> parts;
+    for (std::size_t i = 0; i < blob.chunks(); ++i) {
+      for (const ByteSpan part : blob.frame(i)) parts.push_back(part);
+      if ((i + 1) % kChunksPerSend == 0 || i + 1 == blob.chunks()) {
+        co_await channel_->send_parts(std::exchange(parts, {}), patience());
+      }
     }
   }
 

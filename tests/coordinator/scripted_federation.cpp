@@ -123,9 +123,9 @@ ScriptedFederation::~ScriptedFederation() {
   EXPECT_EQ(gate_.leaked_exceptions(), 0U);
   EXPECT_EQ(failure_, "");
   if (server_) {
+    server_.reset();
     EXPECT_EQ(files_.list(scratch_), std::vector<std::string>{}) << "spooled uploads were left behind";
   }
-  server_.reset();
   std::filesystem::remove_all(scratch_);
 }
 
