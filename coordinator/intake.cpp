@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
 #include <utility>
 
 #include "common/base/error.h"
@@ -22,17 +23,24 @@ Intake::Intake(net::Runtime& runtime, model::LayoutPtr layout, std::uint64_t max
       sum_(layout_, max_examples),
       folding_(runtime.io()) {}
 
+void Intake::watch(Upload& upload) const {
+  if (upload.spool.arrived_bytes() == 0) upload.checker.emplace(*layout_);
+}
+
 asio::awaitable<std::string> Intake::find_fault(const Upload& upload) {
-  codec::UpdateCheck check;
-  double took = 0;
-  co_await runtime_.on_worker([&] {
-    const TimePoint begun = runtime_.clock().now();
-    const auto file = upload.spool.map();
-    check = codec::check_update(file->bytes(), *layout_, limits_, [&](ByteSpan read) { file->forget(read); });
-    took = seconds(runtime_.clock().now() - begun);
-  });
-  seconds_ += took;
-  co_return check.fault == codec::UpdateFault::None ? "" : std::string(codec::name_of(check.fault));
+  std::optional<codec::UpdateCheck> check;
+  if (upload.checker) check = upload.checker->finish(limits_);
+  if (!check) {
+    double took = 0;
+    co_await runtime_.on_worker([&] {
+      const TimePoint begun = runtime_.clock().now();
+      const auto file = upload.spool.map();
+      check = codec::check_update(file->bytes(), *layout_, limits_, [&](ByteSpan read) { file->forget(read); });
+      took = seconds(runtime_.clock().now() - begun);
+    });
+    seconds_ += took;
+  }
+  co_return check->fault == codec::UpdateFault::None ? "" : std::string(codec::name_of(check->fault));
 }
 
 void Intake::fold(std::shared_ptr<Upload> upload, std::function<void()> added) {

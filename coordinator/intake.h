@@ -28,6 +28,9 @@ class Intake {
   Intake(net::Runtime& runtime, model::LayoutPtr layout, std::uint64_t max_examples, const codec::UpdateLimits& limits,
          unsigned threads);
 
+  // Judges the upload's bytes as they arrive, where its encoding allows. REQUIRES: the intake outlives the upload.
+  void watch(Upload& upload) const;
+
   // Whether the complete upload is an update of this model. The fault in words, or empty.
   // Throws Unavailable when its file cannot be read.
   asio::awaitable<std::string> find_fault(const Upload& upload);
@@ -42,7 +45,7 @@ class Intake {
 
   // REQUIRES: settled.
   Accumulator& sum() { return sum_; }
-  // What checks and folds took since the last call, in seconds of one worker.
+  // What folds, and checks of whole uploads, took since the last call, in seconds of one worker.
   double take_seconds();
 
  private:

@@ -174,7 +174,10 @@ std::shared_ptr<Upload> Server::State::announced(Session& session, const wire::U
     session.tell_verdict({update.round, false, "no update is expected"});
     return nullptr;
   }
-  return live->wants(session, update) ? spools.begin(update) : nullptr;
+  if (!live->wants(session, update)) return nullptr;
+  auto upload = spools.begin(update);
+  intake.watch(*upload);
+  return upload;
 }
 
 asio::awaitable<void> Server::State::arrived(Session& session, std::shared_ptr<Upload> upload) {

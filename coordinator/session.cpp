@@ -239,7 +239,7 @@ asio::awaitable<void> Session::take_data(const wire::DataView& data) {
   missing_bytes_ -= std::min<std::uint64_t>(missing_bytes_, data.bytes.size());
   std::string failure;
   try {
-    co_await runtime_.on_worker([&] { upload->spool.append(data.offset, data.bytes); });
+    co_await runtime_.on_worker([&] { upload->append(data.offset, data.bytes); });
   } catch (const Error& e) {
     if (e.kind() == Error::Kind::Malformed) throw;
     failure = e.what();

@@ -11,8 +11,10 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "common/base/files.h"
+#include "common/codec/update_checker.h"
 #include "common/wire/messages.h"
 
 namespace tributary::coordinator {
@@ -49,8 +51,15 @@ struct Upload {
   Upload(Files& files, Path file, wire::Update update)
       : announced(std::move(update)), spool(files, std::move(file), announced.blob_bytes) {}
 
+  // Spool::append, and judges the bytes if it may.
+  void append(std::uint64_t offset, ByteSpan bytes) {
+    spool.append(offset, bytes);
+    if (checker) checker->feed(bytes);
+  }
+
   wire::Update announced;
   Spool spool;
+  std::optional<codec::UpdateChecker> checker;  // of all the bytes, when there from the first
 };
 
 // The folder of a coordinator's spools: gives each a name of its own. Network thread.

@@ -16,7 +16,6 @@ namespace tributary::codec {
 namespace {
 
 constexpr std::string_view kMagic = "TUP1";
-constexpr std::size_t kHeaderBytes = 48;
 // Pieces that one thread takes at a time: some ten thousand values.
 constexpr std::size_t kGrain = 16;
 
@@ -41,16 +40,10 @@ bool fits(std::uint8_t encoding, const UpdateDetail& detail) {
 }
 
 // A blob cut into pieces, or why it cannot be.
-struct Opened {
-  UpdateFault fault = UpdateFault::None;
-  std::string message;
-  const UpdateFormat* weights = nullptr;
-  UpdateDetail detail;
+struct Opened : UpdateHeader {
   std::vector<UpdatePiece> pieces;
 
-  const UpdateFormat& format(const UpdatePiece& piece) const {
-    return piece.tensor->role == model::Role::Weight ? *weights : kFloat32Update;
-  }
+  const UpdateFormat& format(const UpdatePiece& piece) const { return format_of(*piece.tensor, *this); }
 };
 
 void split_records(ByteReader& in, const model::ParameterLayout& layout, Opened& opened) {
@@ -65,38 +58,16 @@ void split_records(ByteReader& in, const model::ParameterLayout& layout, Opened&
 }
 
 Opened open(ByteSpan blob, const model::ParameterLayout& layout) {
-  const auto refuse = [](UpdateFault fault, const std::string& message) {
-    Opened refused;
-    refused.fault = fault;
-    refused.message = "update: " + message;
-    return refused;
-  };
-  if (blob.size() < kHeaderBytes || as_text(blob.first(kMagic.size())) != kMagic)
-    return refuse(UpdateFault::Malformed, "not an update");
-  ByteReader in(blob.subspan(kMagic.size()), "update");
-  Opened opened;
-  const auto encoding = in.get<std::uint8_t>();
-  opened.detail.detail = in.get<std::uint8_t>();
-  const auto zero = in.get<std::uint16_t>();
-  const Digest digest = Digest::from_bytes(in.get_bytes(32));
-  opened.detail.key = in.get<std::uint64_t>();
-  opened.weights = format_of(encoding);
-  if (opened.weights == nullptr || zero != 0 || !fits(encoding, opened.detail))
-    return refuse(UpdateFault::Malformed, "unknown encoding");
-  if (digest != layout.digest()) return refuse(UpdateFault::WrongLayout, "made for a model of another layout");
+  Opened opened{read_update_header(blob, layout), {}};
+  if (opened.fault != UpdateFault::None) return opened;
   try {
+    ByteReader in(blob.subspan(kUpdateHeaderBytes), "update");
     split_records(in, layout, opened);
   } catch (const Error& error) {
-    return refuse(UpdateFault::Malformed, error.what());
+    opened.fault = UpdateFault::Malformed;
+    opened.message = std::string("update: ") + error.what();
   }
   return opened;
-}
-
-UpdateFault fault_of(const PieceCheck& check) {
-  if (check.malformed) return UpdateFault::Malformed;
-  if (check.largest >= kInfinity) return UpdateFault::NotFinite;
-  if (check.largest > std::bit_cast<Magnitude>(kMaxMagnitude)) return UpdateFault::OutOfRange;
-  return UpdateFault::None;
 }
 
 // Throws Malformed when a value cannot be summed.
@@ -109,7 +80,7 @@ void check_range(const model::ParameterLayout& layout, std::span<const float> x)
 
 Bytes join(const model::ParameterLayout& layout, const UpdateEncoding& encoding, const UpdateDetail& detail,
            const std::vector<Bytes>& records, std::span<const float> x) {
-  std::array<std::byte, kHeaderBytes> header{};
+  std::array<std::byte, kUpdateHeaderBytes> header{};
   std::memcpy(header.data(), kMagic.data(), kMagic.size());
   header[4] = static_cast<std::byte>(encoding.kind());
   header[5] = static_cast<std::byte>(detail.detail);
@@ -214,6 +185,52 @@ std::vector<Bytes> UpdateFormat::encode_dropping(const UpdateInput& input, const
   return records;
 }
 
+UpdateHeader read_update_header(ByteSpan bytes, const model::ParameterLayout& layout) {
+  UpdateHeader header;
+  const auto refused = [&header](UpdateFault fault, const std::string& message) {
+    header.fault = fault;
+    header.message = "update: " + message;
+    return header;
+  };
+  if (bytes.size() < kUpdateHeaderBytes || as_text(bytes.first(kMagic.size())) != kMagic)
+    return refused(UpdateFault::Malformed, "not an update");
+  ByteReader in(bytes.subspan(kMagic.size()), "update");
+  const auto encoding = in.get<std::uint8_t>();
+  header.detail.detail = in.get<std::uint8_t>();
+  const auto zero = in.get<std::uint16_t>();
+  const Digest digest = Digest::from_bytes(in.get_bytes(32));
+  header.detail.key = in.get<std::uint64_t>();
+  header.weights = format_of(encoding);
+  if (header.weights == nullptr || zero != 0 || !fits(encoding, header.detail))
+    return refused(UpdateFault::Malformed, "unknown encoding");
+  if (digest != layout.digest()) return refused(UpdateFault::WrongLayout, "made for a model of another layout");
+  return header;
+}
+
+UpdateFault fault_of(const PieceCheck& check) {
+  if (check.malformed) return UpdateFault::Malformed;
+  if (check.largest >= kInfinity) return UpdateFault::NotFinite;
+  if (check.largest > std::bit_cast<Magnitude>(kMaxMagnitude)) return UpdateFault::OutOfRange;
+  return UpdateFault::None;
+}
+
+UpdateCheck fault_in(const model::TensorSpec& spec, UpdateFault fault) {
+  return {fault, "update of " + spec.name + ": " + std::string(name_of(fault)), 0};
+}
+
+UpdateCheck judge_norm(double squares, const UpdateLimits& limits) {
+  const double norm = std::sqrt(squares);
+  if (limits.max_norm && norm > *limits.max_norm) {
+    return {UpdateFault::NormTooLarge,
+            "update: norm " + std::to_string(norm) + ", at most " + std::to_string(*limits.max_norm), norm};
+  }
+  return {UpdateFault::None, {}, norm};
+}
+
+std::optional<UpdateFormat::Extent> UpdateFormat::next_piece(std::uint64_t /*values_left*/) const {
+  return std::nullopt;
+}
+
 PieceCheck UpdateFormat::check(const UpdatePiece& piece, const UpdateDetail& detail) const {
   TRIBUTARY_CHECK(piece.count <= kDensePiece);
   std::array<float, kDensePiece> values;
@@ -282,18 +299,12 @@ UpdateCheck check_update(ByteSpan blob, const model::ParameterLayout& layout, co
   for (const UpdatePiece& piece : opened.pieces) {
     const PieceCheck check = opened.format(piece).check(piece, opened.detail);
     const UpdateFault fault = fault_of(check);
-    if (fault != UpdateFault::None)
-      return {fault, "update of " + piece.tensor->name + ": " + std::string(name_of(fault)), 0};
+    if (fault != UpdateFault::None) return fault_in(*piece.tensor, fault);
     // In order, so that the norm has the same bits everywhere.
     squares += check.squares;
     part.add(piece.bytes);
   }
-  const double norm = std::sqrt(squares);
-  if (limits.max_norm && norm > *limits.max_norm) {
-    return {UpdateFault::NormTooLarge,
-            "update: norm " + std::to_string(norm) + ", at most " + std::to_string(*limits.max_norm), norm};
-  }
-  return {UpdateFault::None, {}, norm};
+  return judge_norm(squares, limits);
 }
 
 std::vector<float> decode_update(ByteSpan blob, const model::ParameterLayout& layout) {

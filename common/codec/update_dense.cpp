@@ -53,6 +53,10 @@ class Float32 final : public UpdateFormat {
              std::vector<UpdatePiece>& pieces) const override {
     split_values(in, spec, pieces);
   }
+  std::optional<Extent> next_piece(std::uint64_t values_left) const override {
+    const auto count = static_cast<std::uint32_t>(std::min<std::uint64_t>(kDensePiece, values_left));
+    return Extent{count, count * sizeof(float)};
+  }
   void read(const UpdatePiece& piece, const UpdateDetail&, float* out) const override {
     std::memcpy(out, piece.bytes.data(), piece.count * sizeof(float));
   }
@@ -81,6 +85,10 @@ class Scaled : public UpdateFormat {
       const auto count = static_cast<std::uint32_t>(std::min<std::uint64_t>(kBlock, spec.size - first));
       pieces.push_back({&spec, spec.offset + first, count, 0, in.get_bytes(sizeof(float) + packed(count))});
     }
+  }
+  std::optional<Extent> next_piece(std::uint64_t values_left) const override {
+    const auto count = static_cast<std::uint32_t>(std::min<std::uint64_t>(kBlock, values_left));
+    return Extent{count, sizeof(float) + packed(count)};
   }
 
  protected:

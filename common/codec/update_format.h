@@ -14,7 +14,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "common/base/bytes.h"
@@ -73,6 +75,13 @@ class UpdateFormat {
   virtual void split(ByteReader& in, const model::TensorSpec& spec, const UpdateDetail& detail,
                      std::vector<UpdatePiece>& pieces) const = 0;
 
+  // The piece that comes next where so many values of a tensor are left, if that follows from the layout alone.
+  struct Extent {
+    std::uint32_t count = 0;  // values
+    std::size_t bytes = 0;
+  };
+  virtual std::optional<Extent> next_piece(std::uint64_t values_left) const;
+
   // Writes the piece's `count` values. Bytes that are no piece give any values, within bounds; check() says so.
   virtual void read(const UpdatePiece& piece, const UpdateDetail& detail, float* out) const = 0;
 
@@ -87,6 +96,26 @@ extern const UpdateFormat& kInt4Update;
 extern const UpdateFormat& kRotatedUpdate;
 extern const UpdateFormat& kTopkUpdate;
 extern const UpdateFormat& kTernaryUpdate;
+
+// The first bytes of an update, and how many they are.
+inline constexpr std::size_t kUpdateHeaderBytes = 48;
+struct UpdateHeader {
+  UpdateFault fault = UpdateFault::None;
+  std::string message;  // with a fault
+  const UpdateFormat* weights = nullptr;
+  UpdateDetail detail;
+};
+// Never throws. Bytes beyond the header are not looked at.
+UpdateHeader read_update_header(ByteSpan bytes, const model::ParameterLayout& layout);
+
+inline const UpdateFormat& format_of(const model::TensorSpec& spec, const UpdateHeader& header) {
+  return spec.role == model::Role::Weight ? *header.weights : kFloat32Update;
+}
+
+UpdateFault fault_of(const PieceCheck& check);
+UpdateCheck fault_in(const model::TensorSpec& spec, UpdateFault fault);
+// Of an update whose pieces are good.
+UpdateCheck judge_norm(double squares, const UpdateLimits& limits);
 
 // Plain values: how every encoding writes what it does not shorten.
 void split_values(ByteReader& in, const model::TensorSpec& spec, std::vector<UpdatePiece>& pieces);

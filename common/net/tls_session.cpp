@@ -72,8 +72,9 @@ void TransferBuffer::grow(std::size_t capacity) {
 }
 
 // OpenSSL's view of the connection. Writing goes to a buffer and always succeeds: callers leave room before they
-// encrypt. Reading goes to the socket, straight into OpenSSL's own buffer, and asks to be called again when there is
-// nothing; the end of the stream is seen by the session, not by OpenSSL.
+// encrypt. Reading comes from a buffer that the socket fills, and asks to be called again when there is nothing; the end
+// of the stream is seen by the session, not by OpenSSL. (OpenSSL's own read-ahead moves all that it holds to the front
+// of its buffer for every record.)
 struct TlsSession::Bio {
   static int write(BIO* bio, const char* data, std::size_t length, std::size_t* written) {
     auto& session = *static_cast<TlsSession*>(BIO_get_data(bio));
@@ -84,13 +85,11 @@ struct TlsSession::Bio {
   static int read(BIO* bio, char* data, std::size_t length, std::size_t* count) {
     auto& session = *static_cast<TlsSession*>(BIO_get_data(bio));
     BIO_clear_retry_flags(bio);
-    const ByteSpan pending = session.in_.pending();
-    if (pending.empty()) {
-      *count = session.pull(std::as_writable_bytes(std::span(data, length)));
-      if (*count != 0) return 1;
+    if (session.in_.empty() && !session.fill()) {
       BIO_set_retry_read(bio);
       return 0;
     }
+    const ByteSpan pending = session.in_.pending();
     *count = std::min(length, pending.size());
     std::memcpy(data, pending.data(), *count);
     session.in_.consume(*count);
@@ -147,9 +146,6 @@ void TlsSession::start_tls() {
   ssl_ = credentials_->start(check_, runtime_.clock().unix_seconds());
   BIO* bio = Bio::make(this);
   SSL_set_bio(ssl_.get(), bio, bio);
-  // Several records with one system call.
-  SSL_set_read_ahead(ssl_.get(), 1);
-  SSL_set_default_read_buffer_len(ssl_.get(), kInBytes);
   SSL_set_msg_callback(ssl_.get(), on_tls_message);
   SSL_set_msg_callback_arg(ssl_.get(), this);
 }

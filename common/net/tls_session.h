@@ -1,7 +1,7 @@
 // common/net/tls_session.h
 //
-// One TLS connection on one socket: OpenSSL reads the socket straight into its own buffer and writes into one of ours,
-// which goes to the socket in large pieces; this class waits for readiness when it must. Private to the room; network
+// One TLS connection on one socket: OpenSSL reads from a buffer of ours and writes into another, which are filled from
+// the socket and go to it in large pieces; this class waits for readiness when it must. Private to the room; network
 // thread.
 //
 // Buffers exist only while bytes are in flight, so an idle session holds OpenSSL's own state and nothing else. A
@@ -25,8 +25,8 @@
 
 namespace tributary::net {
 
-// Bytes between OpenSSL and the socket (from it only those that came before OpenSSL was started, or after its end):
-// appended at the end, taken from the front. Memory is made when first needed and given back by release().
+// Bytes between OpenSSL and the socket: appended at the end, taken from the front. Memory is made when first needed and
+// given back by release().
 class TransferBuffer {
  public:
   ByteSpan pending() const { return {memory_.get() + begin_, end_ - begin_}; }
