@@ -43,6 +43,17 @@ target_include_directories(tributary_zstd SYSTEM INTERFACE ${ZSTD_INCLUDE_DIR})
 target_link_libraries(tributary_zstd INTERFACE ${ZSTD_LIBRARY})
 set_target_properties(tributary_zstd PROPERTIES EXPORT_NAME zstd)
 
+# The MQTT client library; what needs it says so where it is missing.
+find_path(MOSQUITTO_INCLUDE_DIR mosquitto.h)
+find_library(MOSQUITTO_LIBRARY mosquitto)
+if(MOSQUITTO_INCLUDE_DIR AND MOSQUITTO_LIBRARY)
+  add_library(tributary_mosquitto INTERFACE)
+  add_library(tributary::mosquitto ALIAS tributary_mosquitto)
+  target_include_directories(tributary_mosquitto SYSTEM INTERFACE ${MOSQUITTO_INCLUDE_DIR})
+  target_link_libraries(tributary_mosquitto INTERFACE ${MOSQUITTO_LIBRARY})
+  set_target_properties(tributary_mosquitto PROPERTIES EXPORT_NAME mosquitto)
+endif()
+
 # LibTorch, as a target whose headers are system headers and whose flags do not leak.
 if(NOT TRIBUTARY_WITHOUT_TORCH)
   find_package(Torch REQUIRED)

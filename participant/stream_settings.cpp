@@ -32,6 +32,8 @@ void bind_stream(Keys& keys, StreamSettings& settings) {
   keys.count("stream.label_delay", plan.label_delay, {0, 1e6}, "examples that come between an example and its label");
   keys.flag("stream.standardize", plan.standardize,
             "whether each feature is shifted and scaled by mean and deviation of what came so far");
+  keys.number("stream.scale", plan.scale, {1e-6, 1e6},
+              "factor on the features then; less than 1 lets the step size be larger");
   keys.flag("stream.last_label", plan.last_label, "whether the last label known is one more feature");
   bind_online(keys, plan.online);
   keys.count("online.batch_size", plan.batch_size, {1, 1e6}, "examples learnt in one step");

@@ -23,6 +23,7 @@ void check(const StreamPlan& plan) {
     fail(Error::Kind::Unsupported, "unsupported: a stream is learnt with the loss cross_entropy");
   check_range(plan.batch_size, 1, 1e6, "online.batch_size", "from 1 to 1000000");
   check_range(plan.label_delay, 0, 1e6, "stream.label_delay", "from 0 to 1000000");
+  check_range(plan.scale, 1e-6, 1e6, "stream.scale", "above 0 and at most 1000000");
   check_range(plan.fading, 1e-6, 1, "online.fading", "above 0 and at most 1");
   check_range(plan.drift.delta, 1e-12, 1, "drift.delta", "above 0 and at most 1");
 }
@@ -43,9 +44,11 @@ StreamLearner::StreamLearner(ExitNetwork& network, model::ParameterSet& paramete
 std::span<const float> StreamLearner::prepare(std::span<const float> features) {
   prepared_.assign(features.begin(), features.end());
   if (plan_.standardize) scale_.add_and_scale(prepared_);
+  const auto scale = static_cast<float>(plan_.scale);
+  for (float& value : prepared_) value *= scale;
   if (plan_.last_label) {
     const auto label = static_cast<float>(baselines_.no_change().value_or(0));
-    prepared_.push_back(2 * label / static_cast<float>(std::max(classes_, 2u) - 1) - 1);
+    prepared_.push_back(scale * (2 * label / static_cast<float>(std::max(classes_, 2u) - 1) - 1));
   }
   return prepared_;
 }

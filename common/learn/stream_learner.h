@@ -25,6 +25,7 @@ struct StreamPlan {
   std::uint32_t batch_size = 1;   // examples learnt in one step
   std::uint32_t label_delay = 0;  // examples that come between an example and its label
   bool standardize = true;        // each feature, by what came before (data::RunningScale)
+  double scale = 1;               // what a deviation becomes then
   bool last_label = false;        // the last label known is one more feature
   double fading = 0.999;          // of the prequential figures
   AdwinRule drift = {};
