@@ -86,7 +86,7 @@ Bytes join(const model::ParameterLayout& layout, const UpdateEncoding& encoding,
   header[5] = static_cast<std::byte>(detail.detail);
   std::memcpy(header.data() + 8, layout.digest().bytes.data(), layout.digest().bytes.size());
   std::memcpy(header.data() + 40, &detail.key, sizeof detail.key);
-  std::size_t size = kHeaderBytes;
+  std::size_t size = kUpdateHeaderBytes;
   for (const Bytes& record : records) size += record.size();
   for (const model::TensorSpec& spec : layout.tensors())
     if (spec.role != model::Role::Weight) size += spec.size * sizeof(float);
