@@ -11,7 +11,6 @@ namespace tributary::coordinator {
 namespace {
 
 using simulation::fault_of_html;
-using simulation::refusal;
 using testing::HasSubstr;
 using testing::Not;
 
