@@ -18,12 +18,11 @@ void Evaluation::begin(RoundRecord record) {
 
 asio::awaitable<void> Evaluation::evaluate(RoundRecord record) {
   try {
-    co_await runtime_.on_worker([&] {
-      const TimePoint begun = runtime_.clock().now();
+    const Duration took = co_await runtime_.on_worker_beside([&] {
       record.global = evaluator_->evaluate(models_.global());
       record.edge = evaluator_->evaluate(models_.edge().values);
-      record.seconds.evaluate = seconds(runtime_.clock().now() - begun);
     });
+    record.seconds.evaluate = seconds(took);
     finished_(record);
   } catch (...) {
     failure_ = std::current_exception();

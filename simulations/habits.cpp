@@ -67,6 +67,8 @@ void bind(options::Keys& keys, HabitPolicy& policy) {
                     "how long a participant is there before it leaves; empty = always");
   bind_distribution(keys, "simulation.offline_seconds", policy.offline_seconds,
                     "how long it is away before it returns");
+  keys.number("simulation.evaluation_seconds", policy.evaluation_seconds, {0, 1e6},
+              "how long the coordinator evaluates in simulated time, beside the next round");
 }
 
 void check(const HabitPolicy& policy) {

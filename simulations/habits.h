@@ -23,8 +23,9 @@ struct HabitPolicy {
   double straggler_factor = 10;                     // simulation.straggler_factor: so many times
   std::optional<Distribution> online_seconds;       // simulation.online_seconds: there for so long,
   std::optional<Distribution> offline_seconds;      // simulation.offline_seconds: then away, again and again
+  double evaluation_seconds = 0.1;                  // simulation.evaluation_seconds: of the coordinator, each time
 
-  // Whether anything is set: time is simulated then.
+  // Whether anything of the participants is set: time is simulated then.
   bool any() const;
 };
 

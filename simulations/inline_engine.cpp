@@ -61,11 +61,13 @@ class Chronicle final : public coordinator::Observer {
 class Time {
  public:
   Time(const Scenario& scenario, unsigned workers, bool evaluates) {
+    // One more, so that an evaluation does not hold up the next round's training.
+    if (evaluates) ++workers;
     if (scenario.habits.any()) {
-      simulated_ = std::make_unique<net::SimulatedRuntime>(manual_, workers);
+      const Duration evaluation = from_seconds(scenario.habits.evaluation_seconds);
+      simulated_ = std::make_unique<net::SimulatedRuntime>(manual_, workers, evaluation);
     } else {
-      // One more, so that an evaluation does not hold up the next round's training.
-      real_ = net::make_runtime(system_, workers + (evaluates ? 1 : 0));
+      real_ = net::make_runtime(system_, workers);
     }
   }
   net::Runtime& runtime() { return simulated_ ? *simulated_ : *real_; }

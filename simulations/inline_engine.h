@@ -5,8 +5,9 @@
 // The model is that of the same scenario in processes.
 //
 // In real time by default, with simulation.workers threads that train. When the scenario gives participants habits
-// (habits.h), in simulated time: seconds in records and report are simulated ones, and what was not waited for in them
-// (checking, folding, evaluation) counts 0.
+// (habits.h), in simulated time: seconds in records and report are simulated ones. What is not waited for in them
+// (checking, folding, encoding) counts 0; an evaluation takes simulation.evaluation_seconds, and the next round goes on
+// beside it, in simulated time as in real time.
 #pragma once
 
 #include <string>

@@ -72,6 +72,16 @@ class RealRuntime final : public Runtime {
     if (failure) std::rethrow_exception(failure);
   }
 
+  asio::awaitable<Duration> on_worker_beside(std::function<void()> work) override {
+    Duration took{};
+    co_await on_worker([&] {
+      const TimePoint begun = clock_.now();
+      work();
+      took = clock_.now() - begun;
+    });
+    co_return took;
+  }
+
   std::unique_ptr<Timer> at(TimePoint t, std::function<void()> action) override {
     if (t == TimePoint::max()) return std::make_unique<Timer>();
     return std::make_unique<RealTimer>(io_, t, std::move(action));

@@ -34,6 +34,10 @@ class Runtime {
   // `work` must not touch what the network thread owns.
   virtual asio::awaitable<void> on_worker(std::function<void()> work) = 0;
 
+  // The same for work beside everything else, an evaluation: others do not wait for it. `work` must not read clock().
+  // Returns how long it took.
+  virtual asio::awaitable<Duration> on_worker_beside(std::function<void()> work) = 0;
+
   // Calls `action` on the network thread at `t` unless the handle is destroyed before: for deadlines. The handle
   // belongs to the network thread. TimePoint::max() never comes.
   class Timer {

@@ -42,15 +42,30 @@ class SimulatedRuntime::Pool {
     for (std::thread& thread : threads_) thread.join();
   }
 
+  struct Job {
+    explicit Job(std::function<void()> the_work) : work(std::move(the_work)) {}
+    std::function<void()> work;
+    bool done = false;
+  };
+
   // `resume` is called by resume_oldest(). Both belong to the calling thread; only `work` runs elsewhere.
   void add(std::function<void()> work, std::function<void()> resume) {
+    waiting_.push_back({start(std::move(work)), std::move(resume)});
+  }
+
+  // Work that idle() and resume_oldest() do not know of.
+  std::shared_ptr<Job> start(std::function<void()> work) {
     auto job = std::make_shared<Job>(std::move(work));
-    waiting_.push_back({job, std::move(resume)});
     {
       const std::lock_guard lock(mutex_);
-      to_do_.push_back(std::move(job));
+      to_do_.push_back(job);
     }
     changed_.notify_all();
+    return job;
+  }
+  void wait_for(const Job& job) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return job.done; });
   }
 
   bool idle() const { return waiting_.empty(); }
@@ -59,19 +74,11 @@ class SimulatedRuntime::Pool {
   void resume_oldest() {
     Waiting oldest = std::move(waiting_.front());
     waiting_.pop_front();
-    {
-      std::unique_lock lock(mutex_);
-      changed_.wait(lock, [&] { return oldest.job->done; });
-    }
+    wait_for(*oldest.job);
     oldest.resume();
   }
 
  private:
-  struct Job {
-    explicit Job(std::function<void()> the_work) : work(std::move(the_work)) {}
-    std::function<void()> work;
-    bool done = false;
-  };
   struct Waiting {
     std::shared_ptr<Job> job;
     std::function<void()> resume;
@@ -100,8 +107,9 @@ class SimulatedRuntime::Pool {
   std::vector<std::thread> threads_;
 };
 
-SimulatedRuntime::SimulatedRuntime(ManualClock& clock, unsigned workers)
+SimulatedRuntime::SimulatedRuntime(ManualClock& clock, unsigned workers, Duration beside)
     : clock_(clock),
+      beside_(beside),
       timers_(std::make_shared<Timers>()),
       io_(std::make_unique<asio::io_context>(1)),
       pool_(workers == 0 ? nullptr : std::make_unique<Pool>(workers)) {}
@@ -141,6 +149,31 @@ asio::awaitable<void> SimulatedRuntime::on_worker(std::function<void()> work) {
   };
   co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(start, asio::use_awaitable);
   if (failure) std::rethrow_exception(failure);
+}
+
+asio::awaitable<Duration> SimulatedRuntime::on_worker_beside(std::function<void()> work) {
+  std::exception_ptr failure, stopped;
+  const auto careful = [&work, &failure] {
+    try {
+      work();
+    } catch (...) {
+      failure = std::current_exception();
+    }
+  };
+  std::shared_ptr<Pool::Job> job;
+  if (pool_)
+    job = pool_->start(careful);
+  else
+    careful();
+  try {
+    co_await sleep_until(clock_.now() + beside_);
+  } catch (...) {
+    stopped = std::current_exception();
+  }
+  if (job) pool_->wait_for(*job);
+  if (failure) std::rethrow_exception(failure);
+  if (stopped) std::rethrow_exception(stopped);
+  co_return beside_;
 }
 
 std::unique_ptr<Runtime::Timer> SimulatedRuntime::at(TimePoint t, std::function<void()> action) {

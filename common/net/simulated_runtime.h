@@ -6,6 +6,9 @@
 // happens in an order that depends on nothing outside, and a federation over loopback channels replays exactly with any
 // number of workers. Sockets do not belong here: their readiness comes from outside.
 //
+// Work beside everything else takes the simulated time that was said beforehand, and real time while simulated time
+// goes on; who waits for it resumes when both have passed.
+//
 // Life: make it, spawn coroutines (Gate), run() or run_until(); again as often as wanted.
 #pragma once
 
@@ -22,8 +25,8 @@ namespace tributary::net {
 class SimulatedRuntime final : public Runtime {
  public:
   // The clock is moved by this object only, never while work is under way, and outlives it. `workers` threads run the
-  // work; 0 = in place.
-  explicit SimulatedRuntime(ManualClock& clock, unsigned workers = 0);
+  // work; 0 = in place. `beside`: what on_worker_beside() takes.
+  explicit SimulatedRuntime(ManualClock& clock, unsigned workers = 0, Duration beside = Duration::zero());
   // Waits for the work that is being done and drops what waits.
   ~SimulatedRuntime() override;
 
@@ -31,6 +34,7 @@ class SimulatedRuntime final : public Runtime {
   const Clock& clock() const override { return clock_; }
   asio::awaitable<void> sleep_until(TimePoint t) override;
   asio::awaitable<void> on_worker(std::function<void()> work) override;
+  asio::awaitable<Duration> on_worker_beside(std::function<void()> work) override;
   // Timers of the same instant fire in the order in which they were set, each after the handlers that the one before
   // made ready.
   std::unique_ptr<Timer> at(TimePoint t, std::function<void()> action) override;
@@ -55,6 +59,7 @@ class SimulatedRuntime final : public Runtime {
   void fire_next();
 
   ManualClock& clock_;
+  Duration beside_;
   std::shared_ptr<Timers> timers_;  // handles may outlive the runtime
   std::uint64_t next_id_ = 0;
   std::unique_ptr<asio::io_context> io_;

@@ -1,5 +1,6 @@
 #include "common/net/runtime.h"
 
+#include <atomic>
 #include <future>
 #include <stdexcept>
 #include <thread>
@@ -162,6 +163,51 @@ TEST_F(SimulatedRuntimeTest, WithWorkersWhoWaitsResumesInOrderWhicheverWorkEndsF
                            runtime, [&] { second_done.set_value(); }, notes, "second"));
   runtime.run();
   EXPECT_THAT(notes, ElementsAre("first at 0", "second at 0", "timer"));
+}
+
+asio::awaitable<void> note_beside(SimulatedRuntime& runtime, std::function<void()> work,
+                                  std::vector<std::string>& notes) {
+  try {
+    const Duration took = co_await runtime.on_worker_beside(std::move(work));
+    notes.push_back("done after " + std::to_string(took / seconds(1)));
+  } catch (const Error& e) {
+    notes.push_back(e.what());
+  }
+}
+
+TEST_F(SimulatedRuntimeTest, WorkBesideTakesItsTimeAndHoldsUpNothing) {
+  for (const unsigned workers : {0u, 1u}) {
+    ManualClock clock;
+    SimulatedRuntime runtime(clock, workers, seconds(5));
+    Gate gate(runtime.io());
+    std::vector<std::string> notes;
+    // Were the clock to wait for the work, both would wait for ever.
+    std::atomic<bool> may_end = workers == 0;
+    const auto work = [&may_end] {
+      while (!may_end) std::this_thread::yield();
+    };
+    gate.spawn("beside", note_beside(runtime, work, notes));
+    const auto before = runtime.at(TimePoint{} + seconds(4), [&] {
+      notes.push_back("a timer");
+      may_end = true;
+    });
+    runtime.run();
+    EXPECT_THAT(notes, ElementsAre("a timer", "done after 5")) << workers;
+    EXPECT_EQ(clock.now(), TimePoint{} + seconds(5));
+  }
+}
+
+TEST_F(SimulatedRuntimeTest, AnErrorOfWorkBesideReachesTheCaller) {
+  for (const unsigned workers : {0u, 1u}) {
+    ManualClock clock;
+    SimulatedRuntime runtime(clock, workers);
+    Gate gate(runtime.io());
+    std::vector<std::string> notes;
+    gate.spawn("beside", note_beside(
+                             runtime, [] { fail(Error::Kind::Corrupt, "the work says no"); }, notes));
+    runtime.run();
+    EXPECT_THAT(notes, ElementsAre("the work says no"));
+  }
 }
 
 TEST_F(SimulatedRuntimeTest, AnErrorOfWorkOnAPoolReachesTheCaller) {
