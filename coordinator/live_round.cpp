@@ -174,7 +174,6 @@ void LiveRound::act(const Abort& action) {
 }
 
 void LiveRound::answer(const std::string& participant, bool accepted, const std::string& reason) {
-  if (accepted) around_.roster.note_accepted(participant, number());
   if (Session* session = around_.roster.find(participant)) session->tell_verdict({number(), accepted, reason});
 }
 

@@ -25,11 +25,6 @@ bool Roster::leave(Session& session) {
   return true;
 }
 
-std::optional<std::uint64_t> Roster::last_accepted(const std::string& name) const {
-  const auto at = accepted_.find(name);
-  return at == accepted_.end() ? std::nullopt : std::optional(at->second);
-}
-
 Session* Roster::find(const std::string& name) const {
   const auto at = by_name_.find(name);
   return at == by_name_.end() ? nullptr : at->second;

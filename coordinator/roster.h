@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -32,11 +31,6 @@ class Roster {
   // Its participant counts as there for a while.
   void note_lost(const std::string& name, TimePoint now) { lost_[name] = now; }
 
-  // Its update of this round is durable. Rounds come in order.
-  void note_accepted(const std::string& name, std::uint64_t round) { accepted_[name] = round; }
-  // The last round whose update of this participant was accepted.
-  std::optional<std::uint64_t> last_accepted(const std::string& name) const;
-
   Session* find(const std::string& name) const;
   // Sorted names of those with a session in force.
   std::vector<std::string> connected() const;
@@ -52,7 +46,6 @@ class Roster {
   std::set<Session*> lines_;
   std::map<std::string, Session*> by_name_;
   std::map<std::string, TimePoint> lost_;
-  std::map<std::string, std::uint64_t> accepted_;
   net::Traffic ended_;
 };
 

@@ -147,8 +147,6 @@ void Server::State::joined(Session& session) {
   }
   log::info("server", session.name() + " joined from " + session.peer().address);
   if (Session* older = roster.join(session)) older->say_goodbye("replaced by a newer session of " + session.name(), 0);
-  // It may have gone before it heard, and keeps what the update left out only once it knows.
-  if (const auto round = roster.last_accepted(session.name())) session.tell_verdict({*round, true, ""});
   if (live) live->joined(session.name());
   changed.notify();
 }

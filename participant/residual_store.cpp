@@ -20,10 +20,7 @@ constexpr std::size_t kMaxRunBytes = 1024;
 }  // namespace
 
 ResidualStore::ResidualStore(Files& files, const Path& folder, const std::string& participant)
-    : files_(files),
-      folder_(folder),
-      path_(folder / (participant + ".residual")),
-      next_path_(folder / (participant + ".residual.next")) {}
+    : files_(files), folder_(folder), path_(folder / (participant + ".residual")) {}
 
 std::vector<float> ResidualStore::load(const ResidualKey& key) {
   const auto belongs = [&key](const Residual& residual) {
@@ -40,40 +37,17 @@ std::vector<float> ResidualStore::load(const ResidualKey& key) {
   return {};
 }
 
-void ResidualStore::prepare(const ResidualKey& key, std::uint64_t round, std::vector<float> values) {
+void ResidualStore::commit(const ResidualKey& key, std::uint64_t round, std::vector<float> values) {
   TRIBUTARY_CHECK(values.empty() || values.size() == key.size);
   Residual residual{key.run, round, key.layout, std::move(values)};
-  prepared_.reset();
-  Prepared prepared{key.run, round, false};
   if (folder_.empty()) {
-    next_ = std::move(residual);
-  } else if (residual.values.empty() && !files_.exists(path_)) {
-    prepared.forgets = true;
-    files_.remove(next_path_);
+    kept_ = std::move(residual);
+  } else if (residual.values.empty()) {
+    files_.remove(path_);
   } else {
     files_.make_directories(folder_);
-    write_atomically(files_, next_path_, write(residual));
+    write_atomically(files_, path_, write(residual));
   }
-  prepared_ = std::move(prepared);
-}
-
-bool ResidualStore::commit(const std::string& run, std::uint64_t round) {
-  const auto found = prepared();
-  if (!found || found->run != run || found->round != round) return false;
-  if (folder_.empty()) {
-    kept_ = std::exchange(next_, {});
-  } else if (!found->forgets) {
-    files_.rename(next_path_, path_);
-    files_.sync_directory(folder_);
-  }
-  prepared_.reset();
-  return true;
-}
-
-std::optional<ResidualStore::Prepared> ResidualStore::prepared() const {
-  if (prepared_ || folder_.empty() || !files_.exists(next_path_)) return prepared_;
-  const Residual stored = read(files_.map(next_path_)->bytes(), next_path_.string());
-  return Prepared{stored.run, stored.round, false};
 }
 
 Bytes ResidualStore::write(const Residual& residual) {

@@ -6,12 +6,10 @@
 //
 // A store belongs to one participant and one thread at a time.
 //
-//   NAME.residual, NAME.residual.next (prepared)
-//                 := "TRIBRES1" | u32 length, run | u64 round | layout digest | u64 count | count x float32 | SHA-256
+//   NAME.residual := "TRIBRES1" | u32 length, run | u64 round | layout digest | u64 count | count x float32 | SHA-256
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,15 +34,9 @@ class ResidualStore {
   // and Unavailable.
   std::vector<float> load(const ResidualKey& key);
 
-  // Keeps beside it what there will be once the update of `round` is accepted, in place of what was prepared before; no
-  // values = nothing was dropped. To be called before the update is sent: on disk it then survives, whatever happens.
-  // Throws Unavailable.
-  void prepare(const ResidualKey& key, std::uint64_t round, std::vector<float> values);
-
-  // The update of `round` was accepted: what was prepared for it is the residual from now on. False, and nothing
-  // happens, when nothing is prepared for it, as when this is told twice. Throws Corrupt and Unavailable; then the old
-  // one may still be there.
-  bool commit(const std::string& run, std::uint64_t round);
+  // Replaces the residual after the update of `round` was accepted; no values = nothing was dropped. Throws
+  // Unavailable; then the old one may still be there.
+  void commit(const ResidualKey& key, std::uint64_t round, std::vector<float> values);
 
  private:
   struct Residual {
@@ -53,23 +45,13 @@ class ResidualStore {
     Digest layout;
     std::vector<float> values;
   };
-  // Whose residual is prepared, and for which round.
-  struct Prepared {
-    std::string run;
-    std::uint64_t round = 0;
-    bool forgets = false;  // there will be none, and there is no file
-  };
-  // As known in this process, or as the file says.
-  std::optional<Prepared> prepared() const;
-
   static Bytes write(const Residual& residual);
   static Residual read(ByteSpan bytes, const std::string& source);
 
   Files& files_;
   Path folder_;
-  Path path_, next_path_;
-  Residual kept_, next_;  // memory only
-  std::optional<Prepared> prepared_;
+  Path path_;
+  Residual kept_;  // memory only
 };
 
 }  // namespace tributary::participant

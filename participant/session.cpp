@@ -141,12 +141,7 @@ void Session::on(const wire::RoundClosed& closed) {
 }
 
 void Session::on(const wire::Verdict& verdict) {
-  if (!current_ || current_->offer.round != verdict.round) {
-    if (verdict.accepted) accepted_before_ = verdict.round;
-    changed_.notify();
-    return;
-  }
-  if (current_->verdict) return;
+  if (!current_ || current_->offer.round != verdict.round || current_->verdict) return;
   if (verdict.accepted && !current_->sent)
     fail(Error::Kind::Malformed, "the coordinator accepted an update before it had all of it");
   current_->verdict = verdict;

@@ -112,12 +112,12 @@ class Session {
   asio::awaitable<bool> fetch_model(Job& job, BlobName blob);
   asio::awaitable<SharedBlob> fetch_edge(Job& job, const Assignment& assignment);
   asio::awaitable<SharedBlob> rebuild_edge(const Assignment& assignment, SharedBlob difference);
-  asio::awaitable<Learnt> learn(Job& job, const Assignment& assignment, const data::View& view, SharedBlob edge);
+  asio::awaitable<Learnt> learn(Job& job, const Assignment& assignment, const data::View& view, SharedBlob edge,
+                                ResidualKey& key);
   asio::awaitable<void> pretend_to_train(Job& job, double seconds);
   asio::awaitable<void> upload(Job& job, const Assignment& assignment, const data::View& view, Learnt& learnt);
   asio::awaitable<void> wait_for_verdict(Job& job);
   asio::awaitable<void> settle(std::uint64_t round, bool accepted);
-  asio::awaitable<bool> keep_residual(std::uint64_t round);
   void abandon_download();
   TimePoint now() const { return mine_.runtime.clock().now(); }
 
@@ -130,8 +130,7 @@ class Session {
   std::optional<SessionEnd> end_;
   std::uint64_t verdicts_ = 0, accepted_ = 0;
   std::unique_ptr<Job> current_, next_;
-  std::optional<std::uint64_t> accepted_before_;  // a round whose verdict we may have missed
-  bool downloading_ = false;                      // mine_.partial is being filled
+  bool downloading_ = false;  // mine_.partial is being filled
   // Rest of a blob given up, which may still be on its way.
   struct Rest {
     std::uint64_t next = 0, end = 0;

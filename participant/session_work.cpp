@@ -42,10 +42,6 @@ model::GraphLimits limits_of(const AgentOptions& options) {
 
 asio::awaitable<void> Session::work() {
   while (!end_) {
-    if (accepted_before_) {
-      co_await keep_residual(*std::exchange(accepted_before_, std::nullopt));
-      continue;
-    }
     if (!next_) {
       co_await changed_.wait();
       continue;
@@ -115,7 +111,8 @@ asio::awaitable<Session::Outcome> Session::learn_and_send(Job& job, const Assign
   if (!edge) co_return Outcome{};
   std::optional<Belongings::KeptCopy> to_keep;
   if (codec::has_edge_integers(*edge)) to_keep = Belongings::KeptCopy{assignment.edge.digest, edge};
-  Learnt learnt = co_await learn(job, assignment, view, std::move(edge));
+  ResidualKey key{run_, {}, 0};
+  Learnt learnt = co_await learn(job, assignment, view, std::move(edge), key);
   if (learnt.ending == Learnt::Ending::Diverged) co_return Outcome{false, "diverged"};
   if (learnt.ending == Learnt::Ending::Stopped || job.stopped) co_return Outcome{};
   mine_.observer.trained({assignment.round, view.size(), learnt.update.size(), learnt.training.loss,
@@ -128,21 +125,15 @@ asio::awaitable<Session::Outcome> Session::learn_and_send(Job& job, const Assign
   const wire::Verdict verdict = *job.verdict;
   if (verdict.accepted) {
     ++accepted_;
-    co_await keep_residual(assignment.round);
+    try {
+      co_await mine_.runtime.on_worker(
+          [&] { mine_.residuals.commit(key, assignment.round, std::move(learnt.residual)); });
+    } catch (const Error& e) {
+      end(SessionEnd::How::Broken, e.what());
+    }
   }
   mine_.observer.verdict(assignment.round, verdict.accepted, verdict.reason);
   co_return Outcome{verdict.accepted, {}};
-}
-
-// The update of `round` was accepted. False when that was known.
-asio::awaitable<bool> Session::keep_residual(std::uint64_t round) {
-  bool news = false;
-  try {
-    co_await mine_.runtime.on_worker([&] { news = mine_.residuals.commit(run_, round); });
-  } catch (const Error& e) {
-    end(SessionEnd::How::Broken, e.what());
-  }
-  co_return news;
 }
 
 // The model is compiled at once, so that one that cannot be run is declined before the edge copy is fetched.
@@ -208,10 +199,9 @@ void Session::abandon_download() {
   if (!mine_.partial->complete()) rest_ = Rest{mine_.partial->next(), mine_.partial->announced()};
 }
 
-asio::awaitable<Learnt> Session::learn(Job& job, const Assignment& assignment, const data::View& view,
-                                       SharedBlob edge) {
+asio::awaitable<Learnt> Session::learn(Job& job, const Assignment& assignment, const data::View& view, SharedBlob edge,
+                                       ResidualKey& key) {
   Learnt learnt;
-  std::string not_kept;
   const double pretended = simulated_seconds(mine_.options, assignment.plan, view.size());
   if (pretended > 0) co_await pretend_to_train(job, pretended);
   co_await mine_.runtime.on_worker([&] {
@@ -221,22 +211,13 @@ asio::awaitable<Learnt> Session::learn(Job& job, const Assignment& assignment, c
     }
     auto loan = mine_.workshop.borrow(assignment.model.digest, *mine_.skeleton, limits_of(mine_.options));
     const auto& layout = *loan.network().layout();
-    const ResidualKey key{run_, layout.digest(), layout.size()};
+    key.layout = layout.digest();
+    key.size = layout.size();
     learnt =
         train_locally(loan.bench(), assignment.edge.digest, std::move(edge), view,
                       {assignment.seed, assignment.round, mine_.options.name, assignment.plan, assignment.encoding},
                       mine_.residuals.load(key), mine_.runtime.clock(), [&job] { return job.stopped.load(); });
-    if (learnt.ending != Learnt::Ending::Complete) return;
-    try {
-      mine_.residuals.prepare(key, assignment.round, std::move(learnt.residual));
-    } catch (const Error& e) {
-      not_kept = e.what();
-    }
   });
-  if (!not_kept.empty()) {
-    end(SessionEnd::How::Broken, not_kept);
-    learnt.ending = Learnt::Ending::Stopped;
-  }
   if (pretended > 0) learnt.training.seconds = pretended;
   co_return learnt;
 }

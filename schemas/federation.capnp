@@ -183,8 +183,7 @@ struct Update {
 
 struct Verdict {
   # What became of the update. When accepted it is durable: the participant may forget it. When refused, nothing of it
-  # was used. A participant that returns is told its last accepted round again, before anything else: it may have left
-  # before it heard.
+  # was used.
 
   round @0 :UInt64;
   accepted @1 :Bool;

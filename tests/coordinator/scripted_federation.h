@@ -44,7 +44,6 @@ struct Line {
   std::deque<Bytes> outgoing;
   net::Signal queued, resumed;
   bool closed = false;
-  bool heard = false;   // more than Welcome
   bool reads = true;    // false: lets everything pile up
   bool answers = true;  // false: no Pong
 };
@@ -203,10 +202,6 @@ T ScriptedParticipant::expects() {
   }
   wire::Message message = std::move(line->inbox.front());
   line->inbox.pop_front();
-  // Who returns is told its last accepted round again.
-  const bool first = !line->heard && !std::holds_alternative<wire::Welcome>(message);
-  line->heard = line->heard || first;
-  if (first && !std::is_same_v<T, wire::Verdict> && std::holds_alternative<wire::Verdict>(message)) return expects<T>();
   if (T* got = std::get_if<T>(&message)) return std::move(*got);
   ADD_FAILURE() << name_ << " expected " << wanted << " and got " << wire::name_of(message);
   return T{};

@@ -364,21 +364,6 @@ TEST_F(ServerTest, WhoJustLostItsLineStillCountsAsThere) {
   EXPECT_EQ(bob().expects<wire::Offer>().round, 2U);
 }
 
-TEST_F(ServerTest, WhoReturnsIsToldWhichUpdateOfItWasTheLastToBeAccepted) {
-  settings_.rounds = 2;
-  start({"alice", "bob"});
-  take_part(bob());
-  settle();
-  bob().loses_its_line();  // before it reads the verdict
-  bob().joins();
-  const auto verdict = bob().expects<wire::Verdict>();
-  EXPECT_EQ(verdict.round, 1U);
-  EXPECT_TRUE(verdict.accepted);
-  alice().loses_its_line();
-  alice().joins();
-  EXPECT_EQ(alice().expects<wire::Offer>().round, 1U) << "nothing of it was accepted";
-}
-
 TEST_F(ServerTest, StopInMidRoundDiscardsItAndSaysGoodbye) {
   settings_.rounds = 0;
   start({"alice", "bob"});

@@ -260,36 +260,6 @@ TEST_F(AgentTest, AResidualSurvivesARestart) {
     EXPECT_EQ(uploads.at(i).blob, update_by_hand(published, offers[i], some_examples(), "alice", residual)) << i;
 }
 
-TEST_F(AgentTest, AnUpdateWhoseVerdictItMissedCountsOnceItIsToldAgain) {
-  const Publication published("mlp:4-8-2");
-  const std::vector<wire::Offer> offers{published.offer(1), published.offer(2), published.offer(3)};
-  for (const bool accepted : {true, false}) {
-    state = folder_ / (accepted ? "accepted" : "lost");
-    uploads.clear();
-    coordinator([&](Talk& talk) -> asio::awaitable<void> {
-      co_await talk.welcome();
-      uploads.push_back(co_await talk.round(published, offers[0]));
-      const Answer answer = co_await talk.answer_to(published, offers[1]);
-      uploads.push_back(std::get<Upload>(answer));
-      co_await talk.goodbye();  // as if it was killed before the verdict
-    });
-    run_alice();
-    restart();
-    coordinator([&, accepted](Talk& talk) -> asio::awaitable<void> {
-      co_await talk.welcome();
-      co_await talk.send(verdict(accepted ? 2 : 1, true));
-      uploads.push_back(co_await talk.round(published, offers[2]));
-      co_await talk.goodbye();
-    });
-    run_alice();
-    std::vector<float> residual;
-    update_by_hand(published, offers[0], some_examples(), "alice", residual);
-    if (accepted) update_by_hand(published, offers[1], some_examples(), "alice", residual);
-    EXPECT_EQ(uploads.at(2).blob, update_by_hand(published, offers[2], some_examples(), "alice", residual)) << accepted;
-    restart();
-  }
-}
-
 TEST_F(AgentTest, AnotherRunsResidualIsDropped) {
   const Publication published("mlp:4-8-2");
   coordinator([&](Talk& talk) -> asio::awaitable<void> {

@@ -18,11 +18,6 @@ class ResidualStoreTest : public ::testing::TestWithParam<bool> {
  protected:
   ~ResidualStoreTest() override { std::filesystem::remove_all(folder_); }
   bool on_disk() const { return GetParam(); }
-  // An update of `round` that is sent and accepted.
-  void keep(ResidualStore& residuals, std::uint64_t round, std::vector<float> values) {
-    residuals.prepare(key_, round, std::move(values));
-    EXPECT_TRUE(residuals.commit(key_.run, round));
-  }
   ResidualStore store(const std::string& name = "alice") { return {files_, on_disk() ? folder_ : Path(), name}; }
 
   RealFiles files_;
@@ -35,16 +30,16 @@ class ResidualStoreTest : public ::testing::TestWithParam<bool> {
 TEST_P(ResidualStoreTest, WhatWasCommittedIsLoaded) {
   ResidualStore alice = store();
   EXPECT_THAT(alice.load(key_), IsEmpty());
-  keep(alice, 1, {1, -2, 0.5f});
+  alice.commit(key_, 1, {1, -2, 0.5f});
   EXPECT_THAT(alice.load(key_), ElementsAre(1, -2, 0.5f));
-  keep(alice, 2, {4, 5, 6});
+  alice.commit(key_, 2, {4, 5, 6});
   EXPECT_THAT(alice.load(key_), ElementsAre(4, 5, 6));
 }
 
 TEST_P(ResidualStoreTest, CommittingNothingForgets) {
   ResidualStore alice = store();
-  keep(alice, 1, {1, 2, 3});
-  keep(alice, 2, {});
+  alice.commit(key_, 1, {1, 2, 3});
+  alice.commit(key_, 2, {});
   EXPECT_THAT(alice.load(key_), IsEmpty());
 }
 
@@ -52,46 +47,22 @@ TEST_P(ResidualStoreTest, AnotherRunOrLayoutDropsIt) {
   for (const ResidualKey& other :
        {ResidualKey{"run-2", key_.layout, 3}, ResidualKey{"run-1", sha256(as_bytes("other")), 3}}) {
     ResidualStore alice = store();
-    keep(alice, 1, {1, 2, 3});
+    alice.commit(key_, 1, {1, 2, 3});
     EXPECT_THAT(alice.load(other), IsEmpty());
     EXPECT_THAT(alice.load(key_), IsEmpty()) << "dropped, not hidden";
   }
 }
 
 TEST_P(ResidualStoreTest, OnlyTheDiskSurvives) {
-  ResidualStore alice = store();
-  keep(alice, 1, {1, 2, 3});
+  store().commit(key_, 1, {1, 2, 3});
   EXPECT_EQ(store().load(key_).size(), on_disk() ? 3u : 0u);
   EXPECT_THAT(store("bob").load(key_), IsEmpty());
-}
-
-TEST_P(ResidualStoreTest, WhatIsPreparedCountsWhenItsUpdateIsAccepted) {
-  ResidualStore alice = store();
-  keep(alice, 1, {1, 2, 3});
-  alice.prepare(key_, 2, {4, 5, 6});
-  EXPECT_THAT(alice.load(key_), ElementsAre(1, 2, 3)) << "the round may be offered again";
-  EXPECT_FALSE(alice.commit(key_.run, 1)) << "told twice";
-  EXPECT_FALSE(alice.commit("run-2", 2));
-  EXPECT_THAT(alice.load(key_), ElementsAre(1, 2, 3));
-  EXPECT_TRUE(alice.commit(key_.run, 2));
-  EXPECT_THAT(alice.load(key_), ElementsAre(4, 5, 6));
-  EXPECT_FALSE(alice.commit(key_.run, 2));
-}
-
-TEST_P(ResidualStoreTest, WhatWasPreparedForARefusedUpdateIsReplaced) {
-  ResidualStore alice = store();
-  alice.prepare(key_, 1, {1, 2, 3});
-  alice.prepare(key_, 3, {4, 5, 6});
-  EXPECT_FALSE(alice.commit(key_.run, 1));
-  EXPECT_TRUE(alice.commit(key_.run, 3));
-  EXPECT_THAT(alice.load(key_), ElementsAre(4, 5, 6));
 }
 
 class ResidualsOnDisk : public ResidualStoreTest {};
 
 TEST_P(ResidualsOnDisk, AFlippedBitOrAShortenedFileIsCorrupt) {
-  ResidualStore alice = store();
-  keep(alice, 1, {1, 2, 3});
+  store().commit(key_, 1, {1, 2, 3});
   const Path path = folder_ / "alice.residual";
   const Bytes whole = read_file(path, 1000);
   const auto is_corrupt = [&](const Bytes& bytes) {
@@ -110,16 +81,6 @@ TEST_P(ResidualsOnDisk, AFlippedBitOrAShortenedFileIsCorrupt) {
     EXPECT_TRUE(is_corrupt(flipped)) << i;
     EXPECT_TRUE(is_corrupt(Bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(i)))) << i;
   }
-}
-
-TEST_P(ResidualsOnDisk, WhatWasPreparedBeforeACrashCanBeAcceptedAfterIt) {
-  ResidualStore alice = store();
-  keep(alice, 1, {1, 2, 3});
-  alice.prepare(key_, 2, {4, 5, 6});
-  EXPECT_THAT(store().load(key_), ElementsAre(1, 2, 3));
-  EXPECT_FALSE(store().commit(key_.run, 1));
-  EXPECT_TRUE(store().commit(key_.run, 2));
-  EXPECT_THAT(store().load(key_), ElementsAre(4, 5, 6));
 }
 
 INSTANTIATE_TEST_SUITE_P(Places, ResidualStoreTest, ::testing::Bool(),
