@@ -15,6 +15,9 @@ if(NOT TARGET CapnProto::capnp)  # its package cannot be found twice
 endif()
 find_package(Protobuf REQUIRED)
 
+# xxHash: only its header is used, and only by the room base itself.
+find_path(XXHASH_INCLUDE_DIR xxhash.h REQUIRED)
+
 # Asio is header-only and has no CMake package on Debian 12.
 find_path(ASIO_INCLUDE_DIR asio.hpp REQUIRED)
 add_library(tributary_asio INTERFACE)

@@ -12,6 +12,8 @@ namespace tributary::coordinator {
 
 namespace {
 
+constexpr double kRetryAfterTermination = 5;
+
 // What the run's coroutine leaves.
 struct Outcome {
   std::optional<Ending> ending;
@@ -35,7 +37,7 @@ DaemonEnding run_daemon(const DaemonParts& parts) {
   const unsigned workers = parts.settings.workers == 0 ? usable_cores() : parts.settings.workers;
   // One more, so that an evaluation does not hold up the next round's updates.
   const auto runtime = net::make_runtime(parts.clock, workers + 1);
-  Server server(*runtime, parts.files, parts.settings, parts.graph, parts.evaluator, parts.observer, parts.scratch);
+  Server server(*runtime, parts.store, parts.settings, parts.graph, parts.evaluator, parts.observer);
   Listener listener(*runtime, server, parts.credentials, parts.enrollment, parts.listen);
   if (parts.listening) parts.listening(listener.address());
 
@@ -44,11 +46,12 @@ DaemonEnding run_daemon(const DaemonParts& parts) {
   if (parts.handle_signals) {
     signals.add(SIGINT);
     signals.add(SIGTERM);
-    signals.async_wait([&](const asio::error_code& error, int) {
+    signals.async_wait([&](const asio::error_code& error, int number) {
       if (error) return;
       result.interrupted = true;
       signals.clear();  // the next one does what it always did
-      server.stop("interrupted");
+      // A service that is terminated is about to be started again, or its machine is.
+      server.stop("interrupted", number == SIGTERM ? kRetryAfterTermination : 0);
     });
   }
   Outcome outcome;

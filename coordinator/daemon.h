@@ -8,7 +8,6 @@
 #include <string>
 
 #include "common/base/clock.h"
-#include "common/base/files.h"
 #include "common/model/graph.h"
 #include "common/net/tls.h"
 #include "coordinator/evaluator.h"
@@ -16,12 +15,13 @@
 #include "coordinator/pki.h"
 #include "coordinator/server.h"
 #include "coordinator/settings.h"
+#include "coordinator/store/run_store.h"
 
 namespace tributary::coordinator {
 
 struct DaemonParts {
   const Clock& clock;  // the system's
-  Files& files;
+  store::RunStore& store;
   const Settings& settings;
   const model::Graph& graph;  // looked at until `listening` is called
   Evaluator* evaluator = nullptr;
@@ -29,10 +29,11 @@ struct DaemonParts {
   std::shared_ptr<const net::Credentials> credentials;
   Enrollment& enrollment;
   ListenOptions listen;
-  Path scratch;
   // Called with the address once connections are accepted.
   std::function<void(const std::string& address)> listening;
-  bool handle_signals = false;  // SIGINT and SIGTERM end the run with "interrupted"; a second one kills the process
+  // SIGINT and SIGTERM end the run with "interrupted"; a second one kills the process. After SIGINT the participants
+  // end too, after SIGTERM they come back.
+  bool handle_signals = false;
 };
 
 struct DaemonEnding {

@@ -24,6 +24,11 @@ namespace tributary::coordinator {
 
 class EdgeHistory {
  public:
+  struct Copy {
+    Digest digest;
+    std::shared_ptr<const wire::FramedBlob> blob;
+  };
+
   // Keeps `copies` beside the present one, all of 8 bits a weight unless `copies` is 0. `threads` encode.
   EdgeHistory(model::LayoutPtr layout, std::uint32_t copies, unsigned threads)
       : layout_(std::move(layout)), copies_(copies), threads_(threads) {}
@@ -37,16 +42,14 @@ class EdgeHistory {
   // Those that are smaller than the present copy.
   const std::map<Digest, EdgeDelta>& deltas() const { return deltas_; }
 
- private:
-  struct Copy {
-    Digest digest;
-    std::shared_ptr<const wire::FramedBlob> blob;
-  };
+  // The present one first.
+  const std::deque<Copy>& copies() const { return kept_; }
 
+ private:
   model::LayoutPtr layout_;
   std::uint32_t copies_;
   unsigned threads_;
-  std::deque<Copy> kept_;  // the present one first
+  std::deque<Copy> kept_;
   std::set<Digest> made_;
   std::map<Digest, EdgeDelta> deltas_;
 };

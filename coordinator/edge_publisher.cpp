@@ -1,5 +1,7 @@
 #include "coordinator/edge_publisher.h"
 
+#include <utility>
+
 #include "common/base/error.h"
 
 namespace tributary::coordinator {
@@ -19,6 +21,12 @@ EdgePublisher::EdgePublisher(model::LayoutPtr layout, const EdgePolicy& policy, 
 double EdgePublisher::sparsity(std::uint64_t round) const {
   return codec::cubic_sparsity(policy_.initial_sparsity, policy_.sparsity, policy_.sparsity_begin, policy_.sparsity_end,
                                round);
+}
+
+void EdgePublisher::restore(std::vector<float> residual, std::vector<std::vector<float>> scales) {
+  TRIBUTARY_CHECK(residual.size() == residual_.size());
+  residual_ = std::move(residual);
+  scales_ = std::move(scales);
 }
 
 codec::EdgeCopy EdgePublisher::publish(const model::ParameterSet& global, std::uint64_t round) {

@@ -1,8 +1,8 @@
 // coordinator/edge_publisher.h
 //
-// Makes the edge copy of each round: the sparsity that the schedule says, quantisation with the scales of the copy before
-// where they still serve (EdgePlan::previous_scales), entropy coding, and the memory of what rounding lost (error
-// feedback). One thread at a time.
+// Makes the edge copy of each round: the sparsity that the schedule says, quantisation with the scales of the copy
+// before where they still serve (EdgePlan::previous_scales), entropy coding, and the memory of what rounding lost
+// (error feedback). One thread at a time.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +22,12 @@ class EdgePublisher {
   // The copy's blob, size and sparsity; its values are what the blob decodes to. Throws Malformed when the model has a
   // value that is not finite; the publisher is of no use then.
   codec::EdgeCopy publish(const model::ParameterSet& global, std::uint64_t round);
+
+  // What the next copy follows from beside the model.
+  const std::vector<float>& residual() const { return residual_; }
+  const std::vector<std::vector<float>>& scales() const { return scales_; }
+  // REQUIRES: a residual of residual()'s size.
+  void restore(std::vector<float> residual, std::vector<std::vector<float>> scales);
 
  private:
   EdgePolicy policy_;

@@ -1,7 +1,9 @@
 #include "coordinator/global_model.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "common/base/error.h"
 #include "common/model/skeleton.h"
 
 namespace tributary::coordinator {
@@ -48,6 +50,50 @@ void GlobalModel::make_edge_copy() {
   edge_digest_ = sha256(framed_edge_->blob());
   history_.add(edge_digest_, framed_edge_);
   edge_sparsity_ = edge.sparsity;
+  model_digest_ = digest_of(global_);
+}
+
+store::ModelStateView GlobalModel::state() const {
+  store::ModelStateView state;
+  state.round = round_;
+  state.layout = global_.layout().digest();
+  for (const EdgeHistory::Copy& copy : history_.copies()) state.edges.push_back(copy.digest);
+  state.global = global_.values();
+  state.velocity = optimizer_.velocity();
+  state.residual = publisher_.residual();
+  state.scales = publisher_.scales();
+  return state;
+}
+
+std::vector<store::EdgeBlob> GlobalModel::edge_blobs() const {
+  std::vector<store::EdgeBlob> blobs;
+  for (const EdgeHistory::Copy& copy : history_.copies()) {
+    blobs.push_back({copy.digest, [blob = copy.blob] { return blob->blob(); }});
+  }
+  return blobs;
+}
+
+std::uint64_t GlobalModel::state_bytes() const {
+  const std::size_t floats = global_.values().size() + optimizer_.velocity().size() + publisher_.residual().size();
+  return floats * sizeof(float);
+}
+
+void GlobalModel::restore(store::ModelState state, const std::vector<Bytes>& edges) {
+  const std::span<float> values = global_.values();
+  if (state.layout != global_.layout().digest() || state.global.size() != values.size() ||
+      state.velocity.size() != optimizer_.velocity().size() || state.residual.size() != publisher_.residual().size() ||
+      edges.empty() || edges.size() != state.edges.size())
+    fail(Error::Kind::Corrupt, "the models saved after round " + std::to_string(state.round) + " are of another shape");
+  std::copy(state.global.begin(), state.global.end(), values.begin());
+  optimizer_.restore(std::move(state.velocity));
+  publisher_.restore(std::move(state.residual), std::move(state.scales));
+  round_ = state.round;
+  for (std::size_t i = edges.size(); i-- > 0;) {
+    framed_edge_ = framed(edges[i]);
+    history_.add(state.edges[i], framed_edge_);
+  }
+  edge_digest_ = state.edges.front();
+  edge_sparsity_ = edge().sparsity;
   model_digest_ = digest_of(global_);
 }
 

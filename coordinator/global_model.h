@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "common/codec/edge_copy.h"
 #include "common/model/graph.h"
@@ -16,6 +17,7 @@
 #include "coordinator/round_record.h"
 #include "coordinator/server_optimizer.h"
 #include "coordinator/settings.h"
+#include "coordinator/store/run_store.h"
 
 namespace tributary::coordinator {
 
@@ -41,6 +43,17 @@ class GlobalModel {
   // Makes the differences to these, for the broadcasts of the present copy. For a worker; edge() may be called
   // meanwhile. REQUIRES: remembers() each.
   void make_deltas(const std::set<Digest>& bases) { history_.make(bases); }
+
+  // Everything that the next round follows from, for the store; borrowed until the next apply().
+  store::ModelStateView state() const;
+  std::vector<store::EdgeBlob> edge_blobs() const;
+  // The models as they were then. `edges`: the blobs of state.edges. Throws Corrupt when they do not fit this model.
+  void restore(store::ModelState state, const std::vector<Bytes>& edges);
+  std::uint64_t state_bytes() const;
+
+  const Digest& skeleton_digest() const { return skeleton_.digest; }
+  const Digest& model_digest() const { return model_digest_; }
+  const Digest& edge_digest() const { return edge_digest_; }
 
   // What the offers of `round` say and send.
   std::shared_ptr<const Broadcast> broadcast(std::uint64_t round) const;

@@ -33,6 +33,25 @@ LiveRound::LiveRound(const Surroundings& surroundings, const RoundTerms& terms, 
       begun_(now()),
       changed_(surroundings.runtime.io()) {}
 
+void LiveRound::restore(const store::RoundContents& contents, const std::vector<std::shared_ptr<Upload>>& accepted) {
+  const auto restore = [this](const std::string& participant, Fate fate, const std::string& reason) {
+    if (!round_.is_open_for(participant) || fate == Fate::Waiting)
+      fail(Error::Kind::Corrupt,
+           "the log of round " + std::to_string(number()) + " contradicts itself about " + participant);
+    round_.restore(participant, fate, reason);
+  };
+  for (std::size_t i = 0; i < accepted.size(); ++i) {
+    const std::string& name = contents.accepted[i].participant;
+    restore(name, Fate::Accepted, "");
+    counted_[name] = accepted[i]->announced;
+    around_.intake.fold(accepted[i], [] {});
+    ++durable_;
+  }
+  for (const store::FateSettled& each : contents.settled) {
+    restore(each.participant, static_cast<Fate>(each.fate), each.reason);
+  }
+}
+
 asio::awaitable<bool> LiveRound::run() {
   around_.observer.round_started(number(), selected_.size());
   perform(round_.start(now(), around_.roster.connected()));
@@ -43,6 +62,7 @@ asio::awaitable<bool> LiveRound::run() {
     if (now() >= wake) perform(round_.tick(now()));
   }
   broadcast_.reset();
+  co_await around_.ledger.settled();
   co_await around_.intake.settled();
   co_return publish_;
 }
@@ -62,26 +82,40 @@ void LiveRound::lost(const std::string& participant) {
 }
 
 void LiveRound::rule_out(const std::string& participant, const std::string& reason) {
-  if (round_.is_open_for(participant)) perform(round_.bad_update(participant, reason, now()));
+  if (round_.is_open_for(participant)) settle(participant, Fate::Refused, reason);
+}
+
+void LiveRound::settle(const std::string& participant, Fate fate, const std::string& reason) {
+  if (round_.is_open_for(participant)) around_.ledger.settle({participant, static_cast<std::uint8_t>(fate), reason});
+  perform(fate == Fate::Declined ? round_.declined(participant, reason, now())
+                                 : round_.bad_update(participant, reason, now()));
 }
 
 void LiveRound::declined(const std::string& participant, const wire::Decline& decline) {
   if (decline.round != number()) return;
-  perform(round_.declined(participant, decline.reason.substr(0, kMaxReasonBytes), now()));
+  settle(participant, Fate::Declined, decline.reason.substr(0, kMaxReasonBytes));
 }
 
 bool LiveRound::wants(Session& session, const wire::Update& update) {
   const std::string& name = session.name();
-  if (update.round < number() || !round_.is_open_for(name)) {
-    const bool over = update.round < number() || round_.ended();
+  if (is_counting(name, update)) return false;
+  const bool another = update.awaits ? update.round != number() : update.round < number();
+  if (another || !round_.is_open_for(name)) {
+    const bool over = another || round_.ended();
     session.tell_verdict({update.round, false, over ? "the round is over" : "no update is expected"});
     return false;
   }
   const std::string reason = objection(session, update);
   if (reason.empty()) return true;
   log::warning("round", "refused the update of " + name + ": " + reason);
-  perform(round_.bad_update(name, reason, now()));
+  settle(name, Fate::Refused, reason);
   return false;
+}
+
+// Whether it counts already: its participant will have the verdict as soon as it is durable.
+bool LiveRound::is_counting(const std::string& participant, const wire::Update& update) const {
+  const auto counted = counted_.find(participant);
+  return update.round == number() && counted != counted_.end() && counted->second.checksum == update.checksum;
 }
 
 std::string LiveRound::objection(const Session& session, const wire::Update& update) const {
@@ -108,16 +142,16 @@ bool LiveRound::is_encoding_of(const Session& session, const std::string& encodi
 asio::awaitable<void> LiveRound::take(Session& session, std::shared_ptr<Upload> upload) {
   const auto self = shared_from_this();
   const std::string name = session.name();
-  std::string fault;
+  std::string fault = upload->intact() ? "" : "wrong digest";
   try {
-    fault = co_await around_.intake.find_fault(*upload);
+    if (fault.empty()) fault = co_await around_.intake.find_fault(*upload);
   } catch (const Error& e) {
     log::error("round", "cannot read the update of " + name + ": " + e.what());
     fault = "not stored";
   }
   if (!fault.empty()) {
     log::warning("round", "refused the update of " + name + ": " + fault);
-    perform(round_.bad_update(name, fault, now()));
+    settle(name, Fate::Refused, fault);
     co_return;
   }
   arrived_[name] = std::move(upload);
@@ -149,12 +183,15 @@ void LiveRound::act(const CountUpdate& action) {
   const auto at = arrived_.find(action.participant);
   TRIBUTARY_CHECK(at != arrived_.end());
   counted_[action.participant] = at->second->announced;
-  around_.intake.fold(at->second, [self = shared_from_this(), name = action.participant] { self->added(name); });
+  around_.ledger.accept(at->second, action.participant,
+                        [self = shared_from_this(), name = action.participant] { self->counted(name); });
+  around_.intake.fold(at->second, [] {});
 }
 
-void LiveRound::added(const std::string& participant) {
+// It is durable.
+void LiveRound::counted(const std::string& participant) {
   answer(participant, true, "");
-  around_.observer.update_arrived(number(), ++added_, round_.terms().goal);
+  around_.observer.update_arrived(number(), ++durable_, round_.terms().goal);
 }
 
 void LiveRound::act(const RefuseUpdate& action) {

@@ -18,6 +18,7 @@
 #include "common/net/runtime.h"
 #include "coordinator/broadcast.h"
 #include "coordinator/intake.h"
+#include "coordinator/ledger.h"
 #include "coordinator/roster.h"
 #include "coordinator/round.h"
 #include "coordinator/round_record.h"
@@ -31,6 +32,7 @@ class LiveRound : public std::enable_shared_from_this<LiveRound> {
     net::Runtime& runtime;
     Roster& roster;
     Intake& intake;
+    Ledger& ledger;
     Observer& observer;
     model::LayoutPtr layout;
     std::uint64_t max_examples = 0;
@@ -38,7 +40,11 @@ class LiveRound : public std::enable_shared_from_this<LiveRound> {
   LiveRound(const Surroundings& surroundings, const RoundTerms& terms, std::vector<std::string> selected,
             std::shared_ptr<const Broadcast> broadcast);
 
-  // From the offers to the end, when all that counts is folded. Returns whether to publish. Throws what a fold threw.
+  // Takes in what the store knows of it, of an earlier process. REQUIRES: before run().
+  void restore(const store::RoundContents& contents, const std::vector<std::shared_ptr<Upload>>& accepted);
+
+  // From the offers to the end, when all that counts is durable and folded. Returns whether to publish. Throws what the
+  // ledger or a fold threw.
   asio::awaitable<bool> run();
   // Ends it without a result, unless it has ended.
   void cancel(const std::string& reason);
@@ -48,7 +54,8 @@ class LiveRound : public std::enable_shared_from_this<LiveRound> {
   // It will send no update in this round that counts.
   void rule_out(const std::string& participant, const std::string& reason);
   void declined(const std::string& participant, const wire::Decline& decline);
-  // Whether the update's bytes are wanted; when not, the participant has been told.
+  // Whether the update's bytes are wanted; when not, the participant has been told, or will be: that this very update
+  // counts, if it does.
   bool wants(Session& session, const wire::Update& update);
   // Judges a complete upload and folds it if it counts.
   asio::awaitable<void> take(Session& session, std::shared_ptr<Upload> upload);
@@ -67,7 +74,9 @@ class LiveRound : public std::enable_shared_from_this<LiveRound> {
   void act(const TellClosed& action);
   void act(const Publish& action);
   void act(const Abort& action);
-  void added(const std::string& participant);
+  void counted(const std::string& participant);
+  void settle(const std::string& participant, Fate fate, const std::string& reason);
+  bool is_counting(const std::string& participant, const wire::Update& update) const;
   std::string objection(const Session& session, const wire::Update& update) const;
   bool is_encoding_of(const Session& session, const std::string& encoding) const;
   void answer(const std::string& participant, bool accepted, const std::string& reason);
@@ -85,7 +94,7 @@ class LiveRound : public std::enable_shared_from_this<LiveRound> {
 
   std::map<std::string, std::shared_ptr<Upload>> arrived_;  // checked, and the Round is being asked
   std::map<std::string, wire::Update> counted_;             // sorted, so that sums over them are the same each time
-  std::size_t added_ = 0;
+  std::size_t durable_ = 0;
   bool publish_ = false;
   std::string abort_reason_;
 };

@@ -6,6 +6,7 @@
 #include "common/base/error.h"
 #include "common/base/text.h"
 #include "common/options/command_line.h"
+#include "coordinator/inspect_command.h"
 #include "coordinator/operator_commands.h"
 #include "coordinator/run_command.h"
 
@@ -20,11 +21,8 @@ struct Entry {
 };
 
 std::vector<Entry> entries() {
-  return {{init_command(), init},
-          {enroll_command(), enroll},
-          {revoke_command(), revoke},
-          {enrolled_command(), enrolled},
-          {run_command(), nullptr}};
+  return {{init_command(), init},         {enroll_command(), enroll}, {revoke_command(), revoke},
+          {enrolled_command(), enrolled}, {run_command(), nullptr},   {inspect_command(), inspect}};
 }
 
 int perform(const Entry& entry, const std::vector<std::string>& words) {

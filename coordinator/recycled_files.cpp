@@ -74,7 +74,7 @@ class RecycledFiles::Begun final : public MappedFile {
 };
 
 RecycledFiles::RecycledFiles(Files& files, Path folder) : files_(files), folder_(std::move(folder)) {
-  if (!files_.exists(folder_)) return;
+  files_.make_directories(folder_);
   for (const std::string& name : files_.list(folder_)) {
     if (name.starts_with(kPrefix)) files_.remove(folder_ / name);
   }

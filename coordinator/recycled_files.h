@@ -26,8 +26,8 @@ class RecycledFiles final : public Files {
   static constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 30;
   static constexpr std::size_t kMaxFiles = 256;
 
-  // What is kept lies in `folder` as idle-1, idle-2 and so on; those of an earlier process are removed. Throws
-  // Unavailable. `files` must outlive it.
+  // What is kept lies in `folder`, which is made, as idle-1, idle-2 and so on; those of an earlier process are removed.
+  // Throws Unavailable. `files` must outlive it.
   RecycledFiles(Files& files, Path folder);
   // Removes what is kept. REQUIRES: no File is left.
   ~RecycledFiles() override;

@@ -23,10 +23,10 @@ struct Report {
   std::string ended;                                               // why: "10 rounds", "target reached", "interrupted"
   std::vector<RoundRecord> rounds;
   Target target;
-  std::uint64_t parameters = 0;                                    // of the model
-  double seconds = 0;                                              // of the federation: first offer to last record
+  std::uint64_t parameters = 0;  // of the model
+  double seconds = 0;            // of the federation: first offer to last record
   std::uint64_t coordinator_peak_rss_bytes = 0;
-  std::uint64_t participant_peak_rss_bytes = 0;                    // of the largest participant process
+  std::uint64_t participant_peak_rss_bytes = 0;  // of the largest participant process
   // More for report.html, each with its heading, as a finished fragment of HTML (a simulation's partition picture).
   std::vector<std::pair<std::string, std::string>> sections;
 };
@@ -46,15 +46,15 @@ Totals totals_of(const Report& report);
 // Whether a round's quality meets the target; false without a target or an evaluation.
 bool meets(const Target& target, const RoundRecord& record);
 
-// One JSON object: title, ended, target, configuration, versions, parameters, seconds, peak memory, totals, `final` (the
-// last evaluation and digests) and the rounds as in rounds.jsonl. `sections` are left out.
+// One JSON object: title, ended, target, configuration, versions, parameters, seconds, peak memory, totals, `final`
+// (the last evaluation and digests) and the rounds as in rounds.jsonl. `sections` are left out.
 std::string report_json(const Report& report);
 // What report_json() wrote, without sections. Throws Malformed naming `source`.
 Report report_from_json(std::string_view json, std::string_view source);
 
 // Plots: accuracy of global and edge copy, loss (train, global, edge), bytes per participant down and up beside
-// float32's, seconds per phase, participants selected/accepted/refused, edge size and sparsity. Light and dark; readable
-// on a phone; no request to anywhere.
+// float32's, seconds per phase, participants selected/accepted/refused, edge size and sparsity. Light and dark;
+// readable on a phone; no request to anywhere.
 std::string report_html(const Report& report);
 
 }  // namespace tributary::coordinator

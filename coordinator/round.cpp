@@ -33,6 +33,12 @@ Round::Round(RoundTerms terms, std::vector<std::string> selected) : terms_(terms
   }
 }
 
+void Round::restore(const std::string& participant, Fate fate, const std::string& reason) {
+  const auto member = find_open(participant);
+  TRIBUTARY_CHECK(member != members_.end() && fate != Fate::Waiting);
+  settle(member, fate, reason);
+}
+
 Actions Round::start(TimePoint now, const std::vector<std::string>& connected) {
   const std::set<std::string_view> here(connected.begin(), connected.end());
   Actions actions;
@@ -41,7 +47,9 @@ Actions Round::start(TimePoint now, const std::vector<std::string>& connected) {
     if (here.contains(member->first)) {
       actions.push_back(SendOffer{member->first});
     } else {
-      mark_gone(member, now);
+      // As if the line had been lost when the ordinary window ends together with this one.
+      const Duration more = terms_.start_window ? *terms_.start_window - terms_.return_window : Duration{};
+      mark_gone(member, now + more);
     }
   }
   conclude(now, actions);
@@ -130,6 +138,11 @@ std::optional<TimePoint> Round::next_wake() const {
 bool Round::is_open_for(const std::string& participant) const {
   const auto member = members_.find(participant);
   return member != members_.end() && member->second.fate == Fate::Waiting;
+}
+
+bool Round::has_accepted(const std::string& participant) const {
+  const auto member = members_.find(participant);
+  return member != members_.end() && member->second.fate == Fate::Accepted;
 }
 
 std::map<std::string, std::uint64_t> Round::refused() const {

@@ -29,9 +29,12 @@ struct RoundTerms {
   std::uint32_t quorum = 0;  // updates without which it is aborted; 0 means 1: nothing is published of nothing
   TimePoint deadline;
   Duration return_window{};  // how long a selected participant whose line was lost counts as on its way back
+  // The same for those who are not there when the round starts: longer after a restart of the coordinator, of which
+  // they have to learn first.
+  std::optional<Duration> start_window = std::nullopt;  // nullopt: return_window
 };
 
-// What became of a selected participant; also the keys of `refused` in a round's record.
+// What became of a selected participant (stores hold the numbers); also the keys of `refused` in a round's record.
 enum class Fate : std::uint8_t {
   Waiting,   // offered or to be offered, nothing final yet
   Accepted,  // its update is part of the round
@@ -85,6 +88,10 @@ class Round {
   // REQUIRES: goal >= 1, quorum <= goal, selected has no name twice.
   Round(RoundTerms terms, std::vector<std::string> selected);
 
+  // What was final before the coordinator was started again. REQUIRES: before start(); selected, Waiting, and a fate
+  // other than that.
+  void restore(const std::string& participant, Fate fate, const std::string& reason);
+
   // Offers to everyone selected that is connected. For the others the window to come back begins now.
   Actions start(TimePoint now, const std::vector<std::string>& connected);
 
@@ -112,6 +119,8 @@ class Round {
   std::size_t selected() const { return members_.size(); }
   std::size_t accepted() const { return accepted_; }
   bool is_open_for(const std::string& participant) const;
+  bool has_accepted(const std::string& participant) const;
+  bool has_selected(const std::string& participant) const { return members_.contains(participant); }
   // Reasons and how often, of all selected whose fate is neither Waiting nor Accepted: "declined: no examples",
   // "vanished", "late", "not_finite", ... After the end these and accepted() add up to selected().
   std::map<std::string, std::uint64_t> refused() const;

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <iostream>
+#include <map>
 #include <optional>
 #include <utility>
 
@@ -17,8 +18,10 @@
 #include "coordinator/daemon.h"
 #include "coordinator/evaluation_module.h"
 #include "coordinator/process_memory.h"
+#include "coordinator/recycled_files.h"
 #include "coordinator/report.h"
 #include "coordinator/run_folder.h"
+#include "coordinator/run_lock.h"
 #include "coordinator/run_view.h"
 
 namespace tributary::coordinator {
@@ -46,7 +49,8 @@ void keep_memory_small() {
 // Writes what happens down as it does, and shows it.
 class Chronicle final : public Observer {
  public:
-  Chronicle(RunFolder& folder, RunView& view, const Clock& clock) : folder_(folder), view_(view), clock_(clock) {}
+  Chronicle(RunFolder& folder, RunView& view, const Clock& clock, std::vector<RoundRecord> past)
+      : records(std::move(past)), folder_(folder), view_(view), clock_(clock) {}
 
   void round_started(std::uint64_t round, std::size_t selected) override {
     if (!begun_) begun_ = clock_.now();
@@ -101,6 +105,75 @@ Report report_of(const options::Keys& keys, const Settings& settings, std::uint6
   return report;
 }
 
+// A run that is begun, or gone on with.
+struct Run {
+  RunFolder folder;
+  std::vector<RoundRecord> past;
+};
+
+// Throws Refused when the store's run cannot be gone on with: it has ended, is of another federation, or was begun with
+// another configuration.
+void check_resumable(const store::History& history, const store::StoreOptions& wanted, const std::string& federation,
+                     const Path& out) {
+  if (history.ended) {
+    fail(Error::Kind::Refused,
+         out.string() + " holds a run that has ended (" + *history.ended + "); choose another folder or move it away");
+  }
+  if (history.run->federation != federation) {
+    fail(Error::Kind::Refused, out.string() + " holds a run of the federation " + history.run->federation + ", not " +
+                                   federation + "; choose another folder");
+  }
+  const std::map<std::string, std::string> begun(history.run->configuration.begin(), history.run->configuration.end());
+  for (const auto& [key, value] : wanted.configuration) {
+    const auto before = begun.find(key);
+    const std::string old = before == begun.end() ? "" : before->second;
+    if (old == value || may_change(key)) continue;
+    fail(Error::Kind::Refused, out.string() + " was begun with " + key + " = " + old + ", not " + value +
+                                   "; give the same configuration, or choose another folder");
+  }
+}
+
+store::StoreOptions store_options(const Settings& settings, const options::Keys& keys) {
+  store::StoreOptions options;
+  options.durability = settings.store.sync ? Durability::Synced : Durability::Buffered;
+  options.keep_rounds = settings.store.keep_rounds;
+  options.checkpoint_rounds = settings.store.checkpoint_rounds;
+  for (const options::KeyInfo& key : keys.list()) options.configuration.emplace_back(key.name, keys.value(key.name));
+  return options;
+}
+
+Run begin_or_resume(Files& files, const store::RunStore& store, const std::string& federation, const Path& out) {
+  const store::History& history = store.history();
+  if (!history.run) return {RunFolder::create(files, out), {}};
+  check_resumable(history, store.options(), federation, out);
+  std::vector<std::string> lines;
+  std::vector<RoundRecord> records;
+  for (const store::PastRound& round : history.rounds) {
+    if (!round.recorded) continue;  // the server tells of it again
+    lines.push_back(round.record);
+    records.push_back(record_from_json(round.record, out.string()));
+  }
+  return {RunFolder::resume(files, out, lines), std::move(records)};
+}
+
+// What a run that could not even listen has made: the next try begins anew.
+void discard(RunFolder& folder, const Path& store) {
+  std::error_code ignored;
+  std::filesystem::remove_all(store, ignored);
+  std::filesystem::remove(folder.path() / RunLock::kFile, ignored);
+  folder.discard();
+}
+
+std::string resumption(const store::RunStore& store) {
+  const std::uint64_t next = store.history().last_round() + 1;
+  std::string text = "goes on with run " + store.run() + " at round " + std::to_string(next);
+  if (store.unfinished()) {
+    const std::size_t updates = store.unfinished()->accepted.size();
+    text += ", which has " + std::to_string(updates) + (updates == 1 ? " update" : " updates") + " already";
+  }
+  return text;
+}
+
 void show_ending(RunView& view, const Report& report, const Path& out) {
   view.note("ended: " + report.ended + ", after " + human_seconds(report.seconds));
   const Totals totals = totals_of(report);
@@ -117,14 +190,15 @@ options::Command run_command() {
   command.summary = "runs the federation's rounds, and leaves records, report and models in a folder";
   command.positional = {"FOLDER"};
   command.options = {
-      {"out", "DIR", "folder of the run; must not hold one yet"},
+      {"out", "DIR", "folder of the run; an unfinished one is gone on with"},
       {"json", "", "prints each round's record as a line of JSON instead of a table"},
       {"check-config", "", "checks configuration, model and evaluation data, and ends"},
   };
   command.examples =
       "  tributary-coordinator run orchard --out runs/1 --rounds=20 --round.participants=3\n"
       "  tributary-coordinator run orchard --out runs/2 --config orchard.conf --set training.learning_rate=0.05\n"
-      "  tributary-coordinator run orchard --config orchard.conf --check-config\n";
+      "  tributary-coordinator run orchard --config orchard.conf --check-config\n"
+      "The same command goes on with a run that a crash, a kill or an interrupt has ended.\n";
   return command;
 }
 
@@ -146,18 +220,27 @@ int run(const options::Arguments& arguments, const options::Keys& keys, Settings
 
   const std::uint64_t parameters = graph.layout()->size();
   raise_open_files();
+  const store::StoreOptions options = store_options(settings, keys);
   Enrollment enrollment(folder);
   const std::uint32_t awaited = settings.round.participants.of(static_cast<std::uint32_t>(enrollment.size()));
   settings.round.participants = Share::parse(std::to_string(std::max(awaited, 1U)));
   const Path out = arguments.get("out");
-  RunFolder run_folder = RunFolder::create(files, out);
+  const Path store_path = out / "store";
+  if (RunFolder::holds_run(files, out) && !files.exists(store_path)) (void)RunFolder::create(files, out);  // refuses
+  files.make_directories(out);
+  const RunLock lock(out);
+  RecycledFiles uploads(files, store_path / "idle");
+  store::RunStore store(files, store_path, options, &uploads);
+  const bool resumes = store.history().run.has_value();
+  Run begun = begin_or_resume(files, store, federation.name, out);
+  RunFolder& run_folder = begun.folder;
   RunView view(std::cout, {options::standard_output(), arguments.has("json"), settings.rounds});
   if (options::standard_output().is_terminal) log::set_level(log::Level::Warning);
-  Chronicle chronicle(run_folder, view, clock);
-  const Path scratch = out / "uploads";
+  if (resumes) view.note(resumption(store));
+  Chronicle chronicle(run_folder, view, clock, std::move(begun.past));
 
   DaemonParts parts{clock,
-                    files,
+                    store,
                     settings,
                     graph,
                     evaluator.get(),
@@ -165,7 +248,6 @@ int run(const options::Arguments& arguments, const options::Keys& keys, Settings
                     coordinator_credentials(folder, clock),
                     enrollment,
                     listen_options(keys, settings, federation),
-                    scratch,
                     {},
                     true};
   bool listened = false;
@@ -181,20 +263,17 @@ int run(const options::Arguments& arguments, const options::Keys& keys, Settings
   try {
     end = run_daemon(parts);
   } catch (const Error& e) {
-    std::error_code ignored;
-    std::filesystem::remove(scratch, ignored);
     if (!listened) {
-      run_folder.discard();
+      if (!resumes) discard(run_folder, store_path);
       throw;
     }
     run_folder.write_report(report_of(keys, settings, parameters, chronicle, std::string("failed: ") + e.what()));
     throw;
   }
-  std::error_code ignored;
-  std::filesystem::remove(scratch, ignored);
   run_folder.write_models(std::move(graph), std::move(end.ending.global), std::move(end.ending.edge));
   const Report report = report_of(keys, settings, parameters, chronicle, end.ending.why);
   run_folder.write_report(report);
+  if (end.ending.complete) store.end_run(end.ending.why);
   show_ending(view, report, out);
   return end.interrupted ? kInterrupted : 0;
 }

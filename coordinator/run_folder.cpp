@@ -14,12 +14,25 @@ constexpr const char* kRecords = "rounds.jsonl";
 RunFolder::RunFolder(Files& files, Path folder) : files_(&files), path_(std::move(folder)) {}
 
 RunFolder RunFolder::create(Files& files, const Path& folder) {
-  if (files.exists(folder / kRecords)) {
+  if (holds_run(files, folder)) {
     fail(Error::Kind::Refused, folder.string() + " holds a run already; choose another folder or move it away");
   }
   files.make_directories(folder);
   files.create(folder / kRecords);
   return {files, folder};
+}
+
+RunFolder RunFolder::resume(Files& files, const Path& folder, const std::vector<std::string>& records) {
+  std::string text;
+  for (const std::string& record : records) text += record + "\n";
+  write_atomically(files, folder / kRecords, as_bytes(text), Durability::Buffered);
+  RunFolder run(files, folder);
+  run.record_bytes_ = text.size();
+  return run;
+}
+
+bool RunFolder::holds_run(const Files& files, const Path& folder) {
+  return files.exists(folder / kRecords);
 }
 
 void RunFolder::discard() {

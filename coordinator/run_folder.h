@@ -4,6 +4,9 @@
 // edge.onnx. One thread.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "common/base/files.h"
 #include "common/codec/edge_copy.h"
 #include "common/model/graph.h"
@@ -17,6 +20,12 @@ class RunFolder {
   // Makes the folder and an empty rounds.jsonl. Throws Refused when it holds a run already, Unavailable when it cannot
   // be written.
   static RunFolder create(Files& files, const Path& folder);
+
+  // The folder of a run that goes on: rounds.jsonl is made again of these lines, each the record of a round. Throws
+  // Unavailable.
+  static RunFolder resume(Files& files, const Path& folder, const std::vector<std::string>& records);
+  // Whether the folder holds a run's records.
+  static bool holds_run(const Files& files, const Path& folder);
 
   const Path& path() const { return path_; }
   // On error nothing of the record is there after the next append().

@@ -14,9 +14,10 @@
 #include "coordinator/evaluation.h"
 #include "coordinator/global_model.h"
 #include "coordinator/intake.h"
+#include "coordinator/ledger.h"
 #include "coordinator/live_round.h"
 #include "coordinator/process_memory.h"
-#include "coordinator/recycled_files.h"
+#include "coordinator/recovery.h"
 #include "coordinator/report.h"
 #include "coordinator/roster.h"
 #include "coordinator/selection.h"
@@ -29,6 +30,8 @@ namespace {
 
 // Least time between the starts of an aborted round and the next.
 constexpr Duration kPauseAfterAbort = std::chrono::seconds(1);
+// When participants shall come back to a coordinator that failed: it may have been started again by then.
+constexpr double kRetryAfterFailure = 5;
 // How long a participant that is dropped may take to read why.
 constexpr Duration kDropLinger = std::chrono::milliseconds(500);
 
@@ -77,19 +80,25 @@ asio::awaitable<void> quietly(asio::awaitable<void> work) {
 }  // namespace
 
 struct Server::State final : SessionHost {
-  State(net::Runtime& a_runtime, Files& files, const Settings& some_settings, const model::Graph& graph,
-        Evaluator* an_evaluator, Observer& an_observer, const Path& scratch)
+  State(net::Runtime& a_runtime, store::RunStore& a_store, const Settings& some_settings, const model::Graph& graph,
+        Evaluator* an_evaluator, Observer& an_observer)
       : runtime(a_runtime),
+        store(a_store),
         settings(some_settings),
         observer(an_observer),
         evaluator(an_evaluator),
-        terms{settings.federation, name_run(settings, runtime.clock()), from_seconds(settings.ping_seconds)},
+        terms{settings.federation, "", from_seconds(settings.ping_seconds)},
         models(graph, settings, threads_of(settings)),
         intake(runtime, models.layout(), settings.round.max_examples, limits_of(settings), threads_of(settings)),
-        recycled(files, scratch),
-        spools(recycled, scratch),
+        spools(store.uploads(), store.spool()),
+        ledger(runtime, store, [this] { end("the coordinator has failed"); }),
         evaluation(runtime, models, evaluator, [this](const RoundRecord& record) { finish(record); }),
-        changed(runtime.io()) {}
+        saving(runtime.io()),
+        changed(runtime.io()) {
+    begin_or_recover();
+    terms.run = store.run();
+  }
+  void begin_or_recover();
 
   // What sessions report.
   void joined(Session& session) override;
@@ -102,6 +111,15 @@ struct Server::State final : SessionHost {
   // The rounds.
   asio::awaitable<void> run_rounds();
   asio::awaitable<void> run_round(std::uint64_t number);
+  asio::awaitable<void> resume_round();
+  asio::awaitable<void> hold(std::shared_ptr<LiveRound> round);
+  RoundTerms terms_of(std::uint64_t number, std::uint32_t goal, std::uint32_t quorum) const;
+  LiveRound::Surroundings surroundings() {
+    return {runtime, roster, intake, ledger, observer, models.layout(), settings.round.max_examples};
+  }
+  asio::awaitable<void> publish_durably(const RoundRecord& record);
+  asio::awaitable<void> save_models();
+  void finish_last_record();
   asio::awaitable<void> make_deltas(const std::vector<std::string>& selected);
   asio::awaitable<void> wait_until(std::uint64_t round, std::function<bool(std::uint32_t there)> enough,
                                    std::string missing);
@@ -120,29 +138,114 @@ struct Server::State final : SessionHost {
   }
 
   net::Runtime& runtime;
+  store::RunStore& store;  // by the ledger only, once the rounds begin
   const Settings& settings;
   Observer& observer;
   Evaluator* evaluator;
   SessionTerms terms;
   GlobalModel models;
   Intake intake;
-  RecycledFiles recycled;
   SpoolFolder spools;
+  Ledger ledger;
   Evaluation evaluation;
+  net::Gate saving;  // of the models, beside the next round
+  std::exception_ptr saving_failure;
+  // Of the store, what an earlier process left.
+  std::uint64_t next_round = 1;
+  std::optional<store::RoundContents> unfinished;
+  std::vector<std::shared_ptr<Upload>> recovered;
+  std::optional<RoundRecord> unrecorded;
+  std::optional<RoundRecord> last_record;
   Roster roster;
   std::shared_ptr<LiveRound> live;
-  net::Signal changed;  // who is there, or whether the run is over
-  std::string ended;    // why; empty while the rounds go on
-  bool closed = false;  // run() has ended
+  net::Signal changed;       // who is there, or whether the run is over
+  std::string ended;         // why; empty while the rounds go on
+  double retry_seconds = 0;  // when those who are here shall come back after the end; 0 = never
+  bool complete = false;     // ended because nothing is left to do, not to be resumed
+  bool closed = false;       // run() has ended
   net::Traffic counted;
   std::uint64_t participant_peak_rss_bytes = 0;
 };
+
+// ------------------------------------------------------------------------------------------ the store
+
+void Server::State::begin_or_recover() {
+  const store::History& history = store.history();
+  if (!history.run) {
+    store::RunBegun run;
+    run.run = name_run(settings, runtime.clock());
+    run.federation = settings.federation;
+    run.unix_seconds = runtime.clock().unix_seconds();
+    run.skeleton = models.skeleton_digest();
+    run.model = models.model_digest();
+    store.begin(run);
+    return;
+  }
+  recover_models(store, models, intake.sum(), threads_of(settings));
+  next_round = history.last_round() + 1;
+  unfinished = store.unfinished();
+  if (unfinished && unfinished->opened.edge != models.edge_digest())
+    fail(Error::Kind::Corrupt, "the open round offers an edge copy other than that of the last published round");
+  recovered = recover_uploads(store);
+  if (unfinished) {
+    std::vector<std::string> counted;
+    for (const auto& each : unfinished->accepted) counted.push_back(each.file);
+    spools.adopt(unfinished->opened.round, counted);
+  }
+  if (history.rounds.empty()) return;
+  const store::PastRound& last = history.rounds.back();
+  RoundRecord record = record_from_json(last.record, "the store's last round");
+  (last.recorded ? last_record : unrecorded) = std::move(record);
+}
+
+// The round has ended: its place in the chain, then its models when it is time.
+asio::awaitable<void> Server::State::publish_durably(const RoundRecord& record) {
+  store::RoundEnded ended;
+  ended.round = record.round;
+  ended.published = record.published;
+  ended.model = record.model_digest;
+  ended.edge = record.edge_digest;
+  ended.record = to_json(record);
+  bool save = false;
+  ledger.post([&](store::RunStore& s) {
+    s.end_round(ended);
+    save = s.wants_models(models.state_bytes());
+  });
+  co_await ledger.settled();
+  spools.clear();
+  if (save) saving.spawn("saving", save_models());
+}
+
+asio::awaitable<void> Server::State::save_models() {
+  try {
+    co_await runtime.on_worker([&] { store.save_models(models.state(), models.edge_blobs()); });
+    ledger.post([state = models.state()](store::RunStore& s) { s.models_saved(state); });
+  } catch (...) {
+    saving_failure = std::current_exception();
+    end("the coordinator has failed");
+  }
+}
+
+// The last round of an earlier process, when that did not come to its end.
+void Server::State::finish_last_record() {
+  if (unrecorded) {
+    RoundRecord record = *std::exchange(unrecorded, std::nullopt);
+    if (record.published && evaluates(record.round)) {
+      evaluation.begin(std::move(record));
+    } else {
+      finish(record);
+    }
+  } else if (last_record && meets(settings.target, *last_record)) {
+    complete = true;
+    end("target reached: " + how_met(settings.target, *last_record));
+  }
+}
 
 // ------------------------------------------------------------------------------------------ sessions
 
 void Server::State::joined(Session& session) {
   if (closed) {
-    session.say_goodbye(ended, 0);
+    session.say_goodbye(ended, retry_seconds);
     return;
   }
   log::info("server", session.name() + " joined from " + session.peer().address);
@@ -170,19 +273,30 @@ void Server::State::declined(Session& session, const wire::Decline& decline) {
 }
 
 std::shared_ptr<Upload> Server::State::announced(Session& session, const wire::Update& update) {
+  if (ledger.counted(update.round, session.name()) == update.checksum) {
+    session.tell_verdict({update.round, true, ""});
+    return nullptr;
+  }
   if (!live) {
     session.tell_verdict({update.round, false, "no update is expected"});
     return nullptr;
   }
   if (!live->wants(session, update)) return nullptr;
-  auto upload = spools.begin(update);
+  auto upload = spools.begin(session.name(), update);
   intake.watch(*upload);
   return upload;
 }
 
 asio::awaitable<void> Server::State::arrived(Session& session, std::shared_ptr<Upload> upload) {
   const auto round = live;  // may be another before this ends
-  if (round && round->number() == upload->announced.round) co_await round->take(session, std::move(upload));
+  if (!round || round->number() != upload->announced.round) co_return;
+  if (!upload->intact() && upload->spool.continues()) {
+    log::warning("server", "what was kept of " + session.name() + "'s update was damaged: it is asked for again");
+    session.restart(spools.begin_again(session.name(), upload->announced));
+    co_return;
+  }
+  spools.forget(session.name());
+  co_await round->take(session, std::move(upload));
 }
 
 void Server::State::not_stored(Session& session, const Upload& upload, const std::string& why) {
@@ -193,15 +307,24 @@ void Server::State::not_stored(Session& session, const Upload& upload, const std
 // ------------------------------------------------------------------------------------------ rounds
 
 asio::awaitable<void> Server::State::run_rounds() {
+  finish_last_record();
+  if (unfinished) co_await resume_round();
   const Share& first = settings.round.participants;
-  co_await wait_until(
-      1, [&](std::uint32_t count) { return count >= std::max(first.of(count), 1U); },
-      "round.participants = " + first.text());
-  for (std::uint64_t number = 1; !over() && (settings.rounds == 0 || number <= settings.rounds); ++number) {
-    co_await run_round(number);
+  if (settings.rounds == 0 || next_round <= settings.rounds)
+    co_await wait_until(
+        next_round, [&](std::uint32_t count) { return count >= std::max(first.of(count), 1U); },
+        "round.participants = " + first.text());
+  for (; !over() && (settings.rounds == 0 || next_round <= settings.rounds); ++next_round) {
+    co_await run_round(next_round);
   }
   co_await evaluation.settled();
-  if (!over()) end(std::to_string(settings.rounds) + (settings.rounds == 1 ? " round" : " rounds"));
+  if (!over()) {
+    complete = true;
+    end(std::to_string(settings.rounds) + (settings.rounds == 1 ? " round" : " rounds"));
+  }
+  co_await saving.close();
+  if (saving_failure) std::rethrow_exception(saving_failure);
+  co_await ledger.settled();
 }
 
 asio::awaitable<void> Server::State::run_round(std::uint64_t number) {
@@ -216,19 +339,42 @@ asio::awaitable<void> Server::State::run_round(std::uint64_t number) {
   std::vector<std::string> selected = select_cohort(candidates, size.asked, settings.seed, number);
   co_await make_deltas(selected);
   if (over()) co_return;
+  intake.sum().clear();
+  ledger.post([opened = store::RoundOpened{number, size.goal, size.quorum, selected, models.edge_digest()}](
+                  store::RunStore& s) { s.open_round(opened); });
+  co_await hold(std::make_shared<LiveRound>(surroundings(), terms_of(number, size.goal, size.quorum),
+                                            std::move(selected), models.broadcast(number)));
+}
+
+// The round that an earlier process left open, with the updates that it had acknowledged.
+asio::awaitable<void> Server::State::resume_round() {
+  const store::RoundContents contents = *std::exchange(unfinished, std::nullopt);
+  const store::RoundOpened& opened = contents.opened;
+  RoundTerms round_terms = terms_of(opened.round, opened.goal, opened.quorum);
+  round_terms.start_window = from_seconds(std::max(settings.round.resume_seconds, settings.round.return_seconds));
+  const auto round =
+      std::make_shared<LiveRound>(surroundings(), round_terms, opened.selected, models.broadcast(opened.round));
+  round->restore(contents, std::exchange(recovered, {}));
+  co_await hold(round);
+  ++next_round;
+}
+
+RoundTerms Server::State::terms_of(std::uint64_t number, std::uint32_t goal, std::uint32_t quorum) const {
   RoundTerms round_terms;
   round_terms.number = number;
-  round_terms.goal = size.goal;
-  round_terms.quorum = size.quorum;
+  round_terms.goal = goal;
+  round_terms.quorum = quorum;
   round_terms.deadline = runtime.clock().now() + from_seconds(settings.round.deadline_seconds);
   round_terms.return_window = from_seconds(settings.round.return_seconds);
-  intake.sum().clear();
-  live = std::make_shared<LiveRound>(
-      LiveRound::Surroundings{runtime, roster, intake, observer, models.layout(), settings.round.max_examples},
-      round_terms, std::move(selected), models.broadcast(number));
-  const auto round = live;
+  return round_terms;
+}
+
+asio::awaitable<void> Server::State::hold(std::shared_ptr<LiveRound> round) {
+  live = round;
   const bool publish = co_await round->run();
   co_await evaluation.settled();  // of the round before: its models change now, or it was the last
+  co_await saving.close();
+  if (saving_failure) std::rethrow_exception(saving_failure);
   if (!over()) co_await settle(*round, publish);
 }
 
@@ -268,6 +414,7 @@ asio::awaitable<void> Server::State::settle(LiveRound& round, bool publish) {
   record.seconds.fold = intake.take_seconds();
   record.seconds.round = seconds(runtime.clock().now() - round.begun());
   record.coordinator_rss_bytes = resident_bytes();
+  co_await publish_durably(record);
   if (publish && evaluates(record.round)) {
     evaluation.begin(std::move(record));
   } else {
@@ -282,8 +429,13 @@ bool Server::State::evaluates(std::uint64_t round) const {
 }
 
 void Server::State::finish(const RoundRecord& record) {
+  ledger.post([recorded = store::RoundRecorded{record.round, to_json(record)}](store::RunStore& s) {
+    s.record_round(recorded);
+  });
   observer.round_finished(record);
-  if (meets(settings.target, record)) end("target reached: " + how_met(settings.target, record));
+  if (!meets(settings.target, record)) return;
+  complete = complete || !over();
+  end("target reached: " + how_met(settings.target, record));
 }
 
 // Nothing is summed any more, so that the sum's memory can go first.
@@ -297,6 +449,7 @@ asio::awaitable<Ending> Server::State::take_ending() {
     ending.global = models.take_global();
   });
   ending.why = ended;
+  ending.complete = complete;
   co_return ending;
 }
 
@@ -335,9 +488,9 @@ void Server::State::end(const std::string& why) {
 
 // ------------------------------------------------------------------------------------------ the server
 
-Server::Server(net::Runtime& runtime, Files& files, const Settings& settings, const model::Graph& graph,
-               Evaluator* evaluator, Observer& observer, Path scratch)
-    : state_(std::make_unique<State>(runtime, files, settings, graph, evaluator, observer, std::move(scratch))) {}
+Server::Server(net::Runtime& runtime, store::RunStore& store, const Settings& settings, const model::Graph& graph,
+               Evaluator* evaluator, Observer& observer)
+    : state_(std::make_unique<State>(runtime, store, settings, graph, evaluator, observer)) {}
 
 Server::~Server() = default;
 
@@ -358,16 +511,20 @@ asio::awaitable<Ending> Server::run() {
   }
   if (failure) {
     state.end("the coordinator has failed");
+    state.retry_seconds = kRetryAfterFailure;
     co_await quietly(state.evaluation.settled());
     co_await quietly(state.intake.settled());
+    co_await quietly(state.saving.close());
+    co_await quietly(state.ledger.settled());
   }
   state.closed = true;
-  state.roster.for_each([&](Session& session) { session.say_goodbye(state.ended, 0); });
+  state.roster.for_each([&](Session& session) { session.say_goodbye(state.ended, state.retry_seconds); });
   if (failure) std::rethrow_exception(failure);
   co_return co_await state.take_ending();
 }
 
-void Server::stop(const std::string& why) {
+void Server::stop(const std::string& why, double retry_seconds) {
+  if (!state_->over()) state_->retry_seconds = retry_seconds;
   state_->end(why.empty() ? "stopped" : why);
 }
 

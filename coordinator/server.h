@@ -1,7 +1,8 @@
 // coordinator/server.h
 //
-// The coordinator's daemon without its sockets: sessions with participants, rounds, the global model. Channels come from
-// whoever accepts them (listener.h, or a loopback in a simulation), so the same server runs on real and simulated time.
+// The coordinator's daemon without its sockets: sessions with participants, rounds, the global model. Channels come
+// from whoever accepts them (listener.h, or a loopback in a simulation), so the same server runs on real and simulated
+// time.
 //
 // Life: construct; serve() every channel (spawn each in a Gate); run() once, which ends when the rounds are over, the
 // target is met, or stop() is called; then close the Gate. Everything on the runtime's network thread; checks, folds,
@@ -15,7 +16,6 @@
 
 #include <asio/awaitable.hpp>
 
-#include "common/base/files.h"
 #include "common/codec/edge_copy.h"
 #include "common/model/graph.h"
 #include "common/net/channel.h"
@@ -23,6 +23,7 @@
 #include "coordinator/evaluator.h"
 #include "coordinator/round_record.h"
 #include "coordinator/settings.h"
+#include "coordinator/store/run_store.h"
 
 namespace tributary::coordinator {
 
@@ -34,13 +35,15 @@ class Observer {
   virtual void update_arrived(std::uint64_t round, std::size_t accepted, std::size_t goal) {
     (void)round, (void)accepted, (void)goal;
   }
-  // The record is complete, its evaluation included.
+  // The record is complete, its evaluation included. Rounds of an earlier process are told of once only: the last of
+  // them anew when its evaluation had not ended.
   virtual void round_finished(const RoundRecord& record) = 0;
 };
 
 // How a run ended, and with what.
 struct Ending {
-  std::string why;  // "10 rounds", "target reached: edge.accuracy 0.9702 >= 0.97", "interrupted"
+  std::string why;        // "10 rounds", "target reached: edge.accuracy 0.9702 >= 0.97", "interrupted"
+  bool complete = false;  // rounds or target are reached; else the store's run can be gone on with
   std::uint64_t round = 0;
   model::ParameterSet global;
   codec::EdgeCopy edge;
@@ -48,20 +51,23 @@ struct Ending {
 
 class Server {
  public:
-  // `evaluator` may be null. `scratch` is a folder for uploads on their way (emptied at the start). References must
-  // outlive the server. Throws what encode_edge_copy throws of the initial model.
-  Server(net::Runtime& runtime, Files& files, const Settings& settings, const model::Graph& graph, Evaluator* evaluator,
-         Observer& observer, Path scratch);
+  // Begins the store's run, or goes on with it. `evaluator` may be null. References must outlive the server. Throws
+  // what encode_edge_copy throws of the initial model, and what recovery.h says.
+  Server(net::Runtime& runtime, store::RunStore& store, const Settings& settings, const model::Graph& graph,
+         Evaluator* evaluator, Observer& observer);
   ~Server();
 
   // One participant's session, from Hello to the end. Never throws: what a bad peer does costs only itself.
   asio::awaitable<void> serve(std::unique_ptr<net::Channel> channel);
 
-  // The rounds. The result holds the models of the last published round (of the initial model when there was none).
+  // The rounds, from where the store's run stands. The result holds the models of the last published round (of the
+  // initial model when there was none). Throws what stopped the run: the store, which then holds all that was
+  // acknowledged, or the evaluator.
   asio::awaitable<Ending> run();
 
-  // Ends run() soon, with `why`; sessions get Goodbye when run() ends. Idempotent.
-  void stop(const std::string& why);
+  // Ends run() soon, with `why`; sessions get Goodbye when run() ends, and are told to come back after so many seconds
+  // (0 = not at all). The store's run can be gone on with. Idempotent.
+  void stop(const std::string& why, double retry_seconds = 0);
   // Ends the sessions of participants that `keep` gives a reason against ("revoked").
   void drop_sessions(const std::function<std::string(const net::PeerIdentity&)>& keep);
 

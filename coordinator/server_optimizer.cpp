@@ -2,6 +2,7 @@
 #include "coordinator/server_optimizer.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/base/error.h"
 
@@ -10,6 +11,11 @@ namespace tributary::coordinator {
 ServerOptimizer::ServerOptimizer(model::LayoutPtr layout, const ServerRule& rule)
     : layout_(std::move(layout)), rule_(rule) {
   if (rule_.momentum != 0) velocity_.resize(layout_->size());
+}
+
+void ServerOptimizer::restore(std::vector<float> velocity) {
+  TRIBUTARY_CHECK(velocity.size() == velocity_.size());
+  velocity_ = std::move(velocity);
 }
 
 void ServerOptimizer::apply(std::span<float> values, std::span<const float> update) {

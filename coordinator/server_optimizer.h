@@ -23,6 +23,11 @@ class ServerOptimizer {
   // The same for the part of the update that begins at `first`; parts that do not overlap may be applied at a time.
   void apply(std::span<float> values, std::uint64_t first, std::span<const float> part);
 
+  // What it remembers from one update to the next; empty without momentum.
+  const std::vector<float>& velocity() const { return velocity_; }
+  // REQUIRES: of velocity()'s size.
+  void restore(std::vector<float> velocity);
+
  private:
   model::LayoutPtr layout_;
   ServerRule rule_;

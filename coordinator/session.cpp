@@ -186,7 +186,7 @@ asio::awaitable<void> Session::take(const Bytes& payload) {
   if (const auto* fetch = std::get_if<wire::Fetch>(&message)) {
     on(*fetch);
   } else if (const auto* update = std::get_if<wire::Update>(&message)) {
-    on(*update);
+    co_await on(*update);
   } else if (const auto* decline = std::get_if<wire::Decline>(&message)) {
     host_.declined(*this, *decline);
   } else if (const auto* ping = std::get_if<wire::Ping>(&message)) {
@@ -215,13 +215,27 @@ void Session::on(const wire::Fetch& fetch) {
   outbox_.send_blob(blob, fetch.offset);
 }
 
-void Session::on(const wire::Update& update) {
+asio::awaitable<void> Session::on(const wire::Update& update) {
   if (upload_) out_of_protocol("Update before the one announced was complete");
   if (hello_.differences && update.edge == edge_) held_ = {edge_};
-  missing_bytes_ = update.blob_bytes;
+  missing_bytes_ = update.awaits ? 0 : update.blob_bytes;
   ignorable_bytes_ = 0;
   upload_ = host_.announced(*this, update);
-  if (!upload_) ignore_upload();
+  if (!upload_) {
+    ignore_upload();
+  } else if (update.awaits) {
+    missing_bytes_ = update.blob_bytes - upload_->spool.arrived_bytes();
+    outbox_.put(wire::Proceed{update.round, upload_->spool.arrived_bytes()});
+    if (missing_bytes_ > 0) co_return;
+    const auto upload = std::exchange(upload_, nullptr);
+    co_await host_.arrived(*this, upload);
+  }
+}
+
+void Session::restart(std::shared_ptr<Upload> upload) {
+  outbox_.put(wire::Proceed{upload->announced.round, 0});
+  missing_bytes_ = upload->announced.blob_bytes;
+  upload_ = std::move(upload);
 }
 
 void Session::ignore_upload() {

@@ -81,6 +81,8 @@ class Session {
   // Offers the difference to the first of held() that the broadcast has one for.
   void offer(const std::shared_ptr<const Broadcast>& broadcast, double deadline_seconds);
   void tell_verdict(const wire::Verdict& verdict);
+  // The update that arrived last is wanted once more, from its start. REQUIRES: within SessionHost::arrived() of it.
+  void restart(std::shared_ptr<Upload> upload);
   // Also ends what is sent for that round, and ignores what is still on its way up.
   void close_round(std::uint64_t round, const std::string& reason);
   // The last words. What the peer sends from now on does not count; the line is cut after `linger` at the latest.
@@ -97,7 +99,7 @@ class Session {
 
   asio::awaitable<void> take(const Bytes& payload);
   void on(const wire::Fetch& fetch);
-  void on(const wire::Update& update);
+  asio::awaitable<void> on(const wire::Update& update);
   // The announced bytes that are still to come are not wanted (any more).
   void ignore_upload();
 

@@ -83,6 +83,8 @@ void bind_round(Keys& keys, RoundPolicy& r) {
               "seconds after which a round ends with what has come");
   keys.number("round.return_seconds", r.return_seconds, {0, kMany},
               "seconds that a participant whose line was lost has to come back");
+  keys.number("round.resume_seconds", r.resume_seconds, {0, kMany},
+              "the same after the coordinator itself was started again");
   keys.count("round.max_examples", r.max_examples, {1, kMany},
              "examples at most that one participant's update counts for");
 }
@@ -142,6 +144,11 @@ void bind_rest(Keys& keys, Settings& s) {
   keys.count("listen.port", s.listen_port, {0, 65535},
              "port to listen on; 0 = any free one; not given = the federation's");
   keys.number("session.ping_seconds", s.ping_seconds, {0.1, 3600}, "seconds of silence after which a line is tried");
+  keys.flag("store.sync", s.store.sync,
+            "acknowledge an update only when the disk has it; off: it survives the process, not the machine");
+  keys.count("store.keep_rounds", s.store.keep_rounds, {0, kMany}, "ended rounds whose updates are kept on disk");
+  keys.count("store.checkpoint_rounds", s.store.checkpoint_rounds, {1, kMany},
+             "rounds at most from one saving of the models to the next; a start makes those since then again");
   keys.count("workers", s.workers, {0, 1024}, "threads that check, fold and encode; 0 = as many as cores");
 }
 
@@ -260,6 +267,15 @@ void bind(Keys& keys, Settings& settings) {
   bind_edge(keys, settings.edge);
   bind_update(keys, settings);
   bind_rest(keys, settings);
+}
+
+bool may_change(std::string_view key) {
+  constexpr std::string_view kNames[] = {
+      "rounds", "round.participants", "round.deadline_seconds", "round.return_seconds", "round.resume_seconds",
+      "workers"};
+  constexpr std::string_view kGroups[] = {"target.", "evaluation.", "listen.", "session.", "store."};
+  return std::find(std::begin(kNames), std::end(kNames), key) != std::end(kNames) ||
+         std::any_of(std::begin(kGroups), std::end(kGroups), [&](auto group) { return key.starts_with(group); });
 }
 
 void check(const Settings& settings, const Keys& keys) {

@@ -39,6 +39,7 @@ struct RoundPolicy {
   double overselect = 1.0;                 // round.overselect: asked = cohort * overselect, rounded up; >= 1
   double deadline_seconds = 600;           // round.deadline_seconds: after that a round ends with what came
   double return_seconds = 5;               // round.return_seconds: how long one that lost its line may take to be back
+  double resume_seconds = 60;              // round.resume_seconds: the same after the coordinator was started again
   std::uint64_t max_examples = 1u << 20;   // round.max_examples: cap on what one participant's update weighs
 };
 
@@ -64,6 +65,12 @@ struct Target {
   double value = 0;    // target.value: reached at or above (accuracy), at or below (loss)
 };
 
+struct StorePolicy {
+  bool sync = true;                      // store.sync: updates are acknowledged when the disk has them
+  std::uint64_t keep_rounds = 1;         // store.keep_rounds: ended rounds whose updates are kept
+  std::uint64_t checkpoint_rounds = 16;  // store.checkpoint_rounds: rounds from one saving of the models to the next
+};
+
 struct Settings {
   std::string federation;     // name, for the log; from the folder, no key
   std::string model = "2nn";  // model: zoo specification or ONNX file
@@ -81,12 +88,16 @@ struct Settings {
   std::string listen_host;             // listen.host: address to listen on; empty = federation's host
   std::uint32_t listen_port = 0;       // listen.port; with listen.port given, 0 = any free one
   double ping_seconds = 20;            // session.ping_seconds
-  std::uint32_t workers = 0;           // workers: threads that check, fold and encode; 0 = as many as cores
+  StorePolicy store;
+  std::uint32_t workers = 0;  // workers: threads that check, fold and encode; 0 = as many as cores
 
   Settings();
 };
 
 void bind(options::Keys& keys, Settings& settings);
+
+// Keys that a run may go on with when they have changed: none of them changes what a round's updates make of the model.
+bool may_change(std::string_view key);
 
 // What no single key can say: throws Malformed naming the keys that do not go together (target without evaluation data,
 // sparsity schedule that ends before it begins, quorum above cohort, unknown update encoding, ...).

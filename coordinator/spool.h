@@ -1,18 +1,23 @@
 // coordinator/spool.h
 //
-// One upload on its way: a file that grows as the chunks arrive, so that no update lies in memory. The digest that was
-// announced names the update and is not computed anew: TLS has guarded the bytes on their way, the check judges what
-// they say, and hashing them would take longer than all the rest that is done with them. The file is made with the
-// first chunk and removed with the object.
+// Uploads on their way: each a file that grows as the chunks arrive, so that no update lies in memory. Its checksum is
+// taken along the way and compared with the announced one at the end. What a lost line or a restart left half-way is
+// gone on with when the same update is announced again.
 //
-// Life: construct with what was announced; append() each chunk until complete(); then map(), as often as wanted. One
-// thread at a time (a worker's, while the session waits).
+//   spool/FILE, FILE := round.participant.checksum.serial     the bytes of the update and nothing else
+//
+// Life of a Spool: construct with what was announced; append() each chunk until complete(); then map(), as often as
+// wanted. One thread at a time (a worker's, while the session waits).
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
+#include "common/base/checksum.h"
 #include "common/base/files.h"
 #include "common/codec/update_checker.h"
 #include "common/wire/messages.h"
@@ -21,8 +26,9 @@ namespace tributary::coordinator {
 
 class Spool {
  public:
-  // `files` must outlive the spool.
-  Spool(Files& files, Path file, std::uint64_t announced_bytes);
+  // What a file has already, at most what is announced, is taken as arrived. `files` must outlive the spool.
+  Spool(Files& files, Path file, std::uint64_t announced_bytes, bool continues = false);
+  // Removes the file unless it was kept.
   ~Spool();
   Spool(const Spool&) = delete;
   Spool& operator=(const Spool&) = delete;
@@ -34,22 +40,36 @@ class Spool {
   std::uint64_t announced_bytes() const { return announced_; }
   std::uint64_t arrived_bytes() const { return arrived_; }
   bool complete() const { return arrived_ == announced_; }
+  // Some of it was there before this object was.
+  bool continues() const { return continues_; }
+  // Of what arrived.
+  Checksum checksum() const { return sum_.value(); }
 
   // The whole upload. REQUIRES: complete(), and that the spool outlives it. Throws Unavailable.
   std::unique_ptr<MappedFile> map() const;
+  // The file stays when the object goes.
+  void keep() { kept_ = true; }
+  std::string file_name() const { return path_.filename().string(); }
 
  private:
+  void take_what_is_there();
+
   Files& files_;
   Path path_;
   std::uint64_t announced_;
   std::uint64_t arrived_ = 0;
+  bool continues_ = false, made_ = false, kept_ = false;
+  RunningChecksum sum_;
   std::unique_ptr<File> file_;
 };
 
 // An update as it was announced, and its bytes.
 struct Upload {
-  Upload(Files& files, Path file, wire::Update update)
-      : announced(std::move(update)), spool(files, std::move(file), announced.blob_bytes) {}
+  Upload(Files& files, Path file, wire::Update update, bool continues = false)
+      : announced(std::move(update)), spool(files, std::move(file), announced.blob_bytes, continues) {}
+
+  // What arrived is what was announced. REQUIRES: complete.
+  bool intact() const { return spool.checksum() == announced.checksum; }
 
   // Spool::append, and judges the bytes if it may.
   void append(std::uint64_t offset, ByteSpan bytes) {
@@ -62,17 +82,35 @@ struct Upload {
   std::optional<codec::UpdateChecker> checker;  // of all the bytes, when there from the first
 };
 
-// The folder of a coordinator's spools: gives each a name of its own. Network thread.
+// The folder of a coordinator's spools: gives each a name of its own, and keeps one unfinished upload of each
+// participant of the round. Network thread.
 class SpoolFolder {
  public:
-  // Makes the folder; removes what an earlier process left in it. Throws Unavailable. `files` must outlive it.
+  // `files` must outlive it. The folder is there.
   SpoolFolder(Files& files, Path folder);
-  std::shared_ptr<Upload> begin(wire::Update update);
+  ~SpoolFolder();
+  SpoolFolder(const SpoolFolder&) = delete;
+  SpoolFolder& operator=(const SpoolFolder&) = delete;
+
+  // Takes in what an earlier process left half-way of this round. `counted`: files that are none of its.
+  void adopt(std::uint64_t round, const std::vector<std::string>& counted);
+  // The upload of this announcement. One that awaits Proceed goes on with what is there of the same update, where
+  // nobody else is at it; any other begins anew.
+  std::shared_ptr<Upload> begin(const std::string& participant, const wire::Update& update);
+  // The same from its start, because what was there of it was damaged.
+  std::shared_ptr<Upload> begin_again(const std::string& participant, const wire::Update& update);
+  // Nothing more comes of it.
+  void forget(const std::string& participant) { unfinished_.erase(participant); }
+  // The round is over: what is unfinished goes.
+  void clear() { unfinished_.clear(); }
 
  private:
+  Path new_file(const std::string& participant, const wire::Update& update);
+
   Files& files_;
   Path folder_;
-  std::uint64_t begun_ = 0;
+  std::uint64_t serial_ = 0;
+  std::map<std::string, std::shared_ptr<Upload>> unfinished_;
 };
 
 }  // namespace tributary::coordinator

@@ -55,7 +55,8 @@ struct Agent::State {
         options(completed(std::move(the_options))),
         observer(the_observer ? *the_observer : nobody()),
         residuals(files, options.state, options.name),
-        belongings{runtime, *source, residuals, *options.workshop, options, observer, {}, nullptr, std::nullopt, std::nullopt},
+        pending(files, options.state, options.name),
+        belongings{runtime, *source, residuals, pending, *options.workshop, options, observer, {}, nullptr, {}, {}, {}},
         wake(runtime.io()) {}
 
   asio::awaitable<Next> attempt();
@@ -70,6 +71,7 @@ struct Agent::State {
   AgentOptions options;
   AgentObserver& observer;
   ResidualStore residuals;
+  PendingStore pending;
   Belongings belongings;
   net::Signal wake;
   bool stopped = false;

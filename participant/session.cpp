@@ -64,7 +64,10 @@ asio::awaitable<void> Session::greet() {
   hello.differences = true;
   if (mine_.edge) hello.held.push_back(mine_.edge->digest);
   if (mine_.skeleton) hello.held.push_back(mine_.model);
-  co_await mine_.runtime.on_worker([&] { hello.examples = mine_.source.size(); });
+  co_await mine_.runtime.on_worker([&] {
+    hello.examples = mine_.source.size();
+    mine_.pending.load();
+  });
   co_await outbox_.send(hello);
   const auto payload = co_await channel_->receive(now() + kGreetWithin);
   if (!payload) fail(Error::Kind::Disconnected, "the coordinator closed the line without a word");
@@ -77,6 +80,9 @@ asio::awaitable<void> Session::greet() {
   if (!welcome)
     fail(Error::Kind::Malformed, "the coordinator answered Hello with " + std::string(wire::name_of(answer)));
   run_ = welcome->run;
+  // What another run was promised is of no use to this one.
+  if (mine_.pending.find() && mine_.pending.find()->key.run != run_)
+    co_await mine_.runtime.on_worker([&] { mine_.pending.drop(); });
   outbox_.set_ping(from_seconds(std::clamp(welcome->ping_seconds, kMinPingSeconds, kMaxPingSeconds)));
   mine_.observer.connected(welcome->federation);
 }
@@ -119,6 +125,7 @@ void Session::dispatch(wire::Message message) {
   if (auto* offer = std::get_if<wire::Offer>(&message)) return on(std::move(*offer));
   if (const auto* closed = std::get_if<wire::RoundClosed>(&message)) return on(*closed);
   if (const auto* verdict = std::get_if<wire::Verdict>(&message)) return on(*verdict);
+  if (const auto* proceed = std::get_if<wire::Proceed>(&message)) return on(*proceed);
   if (const auto* goodbye = std::get_if<wire::Goodbye>(&message)) return on(*goodbye);
   if (const auto* ping = std::get_if<wire::Ping>(&message)) return outbox_.answer(ping->number);
   // Wait: the line stays open and we listen anyway.
@@ -137,14 +144,25 @@ void Session::on(wire::Offer offer) {
 void Session::on(const wire::RoundClosed& closed) {
   if (next_ && next_->offer.round == closed.round) next_.reset();
   if (current_ && current_->offer.round == closed.round) current_->stopped = true;
+  if (delivery_ && delivery_->round == closed.round) delivery_->closed = true;
   changed_.notify();
 }
 
 void Session::on(const wire::Verdict& verdict) {
-  if (!current_ || current_->offer.round != verdict.round || current_->verdict) return;
-  if (verdict.accepted && !current_->sent)
+  const bool delivers = delivery_ && delivery_->round == verdict.round;
+  const bool learns = !delivers && current_ && current_->offer.round == verdict.round;
+  if (verdict.accepted && (learns || (delivers && !delivery_->sent && !delivery_->awaits)))
     fail(Error::Kind::Malformed, "the coordinator accepted an update before it had all of it");
-  current_->verdict = verdict;
+  if (!delivers || delivery_->verdict) return;
+  delivery_->verdict = verdict;
+  changed_.notify();
+}
+
+void Session::on(const wire::Proceed& proceed) {
+  if (!delivery_ || delivery_->round != proceed.round) return;
+  if (proceed.offset > mine_.pending.find()->blob.size())
+    fail(Error::Kind::Malformed, "the coordinator asks for an update from behind its end on");
+  delivery_->proceed = proceed.offset;
   changed_.notify();
 }
 

@@ -28,6 +28,7 @@
 #include "participant/download.h"
 #include "participant/local_training.h"
 #include "participant/outbox.h"
+#include "participant/pending_store.h"
 #include "participant/residual_store.h"
 #include "participant/workshop.h"
 
@@ -38,6 +39,7 @@ struct Belongings {
   net::Runtime& runtime;
   ExampleSource& source;
   ResidualStore& residuals;
+  PendingStore& pending;
   Workshop& workshop;
   const AgentOptions& options;
   AgentObserver& observer;
@@ -52,6 +54,8 @@ struct Belongings {
   std::optional<KeptCopy> edge;
   // What a lost line or a closed round left half-way: asked for from there on if it is offered again.
   std::optional<Download> partial;
+  // Round of which the source of examples has not heard yet how it ended.
+  std::optional<std::uint64_t> unsettled;
 };
 
 struct SessionEnd {
@@ -84,13 +88,21 @@ class Session {
     std::atomic<bool> stopped = false;  // also asked by the worker thread
     bool late = false;
     bool sent = false;  // the whole update
-    std::optional<wire::Verdict> verdict;
     std::unique_ptr<net::Runtime::Timer> deadline;
   };
   // What became of it.
   struct Outcome {
     bool accepted = false;
     std::string decline;  // empty: nothing to say
+  };
+  // An update on its way to its verdict.
+  struct Delivery {
+    std::uint64_t round = 0;
+    bool awaits = false;  // nothing is sent before the coordinator says from where on
+    bool sent = false;    // to its end
+    bool closed = false;  // its round is over for us
+    std::optional<std::uint64_t> proceed;
+    std::optional<wire::Verdict> verdict;
   };
 
   asio::awaitable<void> greet();
@@ -101,6 +113,7 @@ class Session {
   void on(wire::Offer offer);
   void on(const wire::RoundClosed& closed);
   void on(const wire::Verdict& verdict);
+  void on(const wire::Proceed& proceed);
   void on(const wire::Goodbye& goodbye);
   void end(SessionEnd::How how, const std::string& reason, double retry_seconds = 0);
 
@@ -115,8 +128,13 @@ class Session {
   asio::awaitable<Learnt> learn(Job& job, const Assignment& assignment, const data::View& view, SharedBlob edge,
                                 ResidualKey& key);
   asio::awaitable<void> pretend_to_train(Job& job, double seconds);
-  asio::awaitable<void> upload(Job& job, const Assignment& assignment, const data::View& view, Learnt& learnt);
-  asio::awaitable<void> wait_for_verdict(Job& job);
+  asio::awaitable<void> keep_pending(const Assignment& assignment, const data::View& view, ResidualKey key,
+                                     Learnt& learnt);
+  asio::awaitable<void> deliver(Job* job, bool awaits);
+  bool is_delivering(const Job* job) const;
+  asio::awaitable<void> send_from(Job* job, std::uint64_t offset);
+  asio::awaitable<void> deliver_pending();
+  asio::awaitable<bool> conclude();
   asio::awaitable<void> settle(std::uint64_t round, bool accepted);
   void abandon_download();
   TimePoint now() const { return mine_.runtime.clock().now(); }
@@ -130,6 +148,7 @@ class Session {
   std::optional<SessionEnd> end_;
   std::uint64_t verdicts_ = 0, accepted_ = 0;
   std::unique_ptr<Job> current_, next_;
+  std::optional<Delivery> delivery_;
   bool downloading_ = false;  // mine_.partial is being filled
   // Rest of a blob given up, which may still be on its way.
   struct Rest {

@@ -4,6 +4,7 @@
 
 #include <sys/resource.h>
 
+#include "common/base/checksum.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/codec/edge_delta.h"
@@ -13,7 +14,6 @@ namespace tributary::participant {
 
 namespace {
 
-constexpr std::size_t kUploadChunkBytes = 256 * 1024;
 constexpr double kMaxReportedLoss = 1e30;  // the protocol's range
 
 std::uint64_t peak_rss_bytes() {
@@ -42,6 +42,10 @@ model::GraphLimits limits_of(const AgentOptions& options) {
 
 asio::awaitable<void> Session::work() {
   while (!end_) {
+    if (mine_.pending.find()) {
+      co_await deliver_pending();
+      continue;
+    }
     if (!next_) {
       co_await changed_.wait();
       continue;
@@ -72,9 +76,14 @@ asio::awaitable<void> Session::take_part(Job& job) {
   } else {
     std::optional<data::View> view;
     outcome = co_await attempt(job, std::get<Assignment>(judged), view);
-    if (std::exchange(view, std::nullopt)) co_await settle(job.offer.round, outcome.accepted);
+    if (job.late && !job.sent) outcome.decline = "the deadline passed";
+    if (!outcome.decline.empty() && mine_.pending.find())
+      co_await mine_.runtime.on_worker([&] { mine_.pending.drop(); });
+    if (std::exchange(view, std::nullopt)) {
+      mine_.unsettled = job.offer.round;
+      if (!mine_.pending.find()) co_await settle(job.offer.round, outcome.accepted);
+    }
   }
-  if (job.late && !job.sent) outcome.decline = "the deadline passed";
   const bool closed = job.stopped && !job.late;
   if (outcome.decline.empty() || closed || end_) co_return;
   const wire::Decline decline{job.offer.round, outcome.decline};
@@ -100,6 +109,7 @@ asio::awaitable<Session::Outcome> Session::attempt(Job& job, const Assignment& a
   } catch (const std::exception& e) {
     outcome.decline = e.what();
   }
+  delivery_.reset();
   if (end_ && end_->how == SessionEnd::How::Broken) channel_->close();
   co_return outcome;
 }
@@ -118,22 +128,15 @@ asio::awaitable<Session::Outcome> Session::learn_and_send(Job& job, const Assign
   mine_.observer.trained({assignment.round, view.size(), learnt.update.size(), learnt.training.loss,
                           learnt.training.accuracy, learnt.training.seconds});
   mine_.edge = std::move(to_keep);  // the update tells the coordinator
-  co_await upload(job, assignment, view, learnt);
-  co_await wait_for_verdict(job);
-  if (!job.verdict) co_return Outcome{};
-  ++verdicts_;
-  const wire::Verdict verdict = *job.verdict;
-  if (verdict.accepted) {
-    ++accepted_;
-    try {
-      co_await mine_.runtime.on_worker(
-          [&] { mine_.residuals.commit(key, assignment.round, std::move(learnt.residual)); });
-    } catch (const Error& e) {
-      end(SessionEnd::How::Broken, e.what());
-    }
+  co_await keep_pending(assignment, view, std::move(key), learnt);
+  if (job.stopped) {
+    co_await mine_.runtime.on_worker([&] { mine_.pending.drop(); });
+    co_return Outcome{};
   }
-  mine_.observer.verdict(assignment.round, verdict.accepted, verdict.reason);
-  co_return Outcome{verdict.accepted, {}};
+  co_await deliver(&job, false);
+  Outcome outcome;
+  if (delivery_->verdict || delivery_->closed) outcome.accepted = co_await conclude();
+  co_return outcome;
 }
 
 // The model is compiled at once, so that one that cannot be run is declined before the edge copy is fetched.
@@ -229,13 +232,14 @@ asio::awaitable<void> Session::pretend_to_train(Job& job, double seconds) {
   while (!job.stopped && now() < end) co_await changed_.wait();
 }
 
-asio::awaitable<void> Session::upload(Job& job, const Assignment& assignment, const data::View& view, Learnt& learnt) {
-  const Bytes blob = std::move(learnt.update);
-  wire::Update update;
+// From now on it is not forgotten before its verdict.
+asio::awaitable<void> Session::keep_pending(const Assignment& assignment, const data::View& view, ResidualKey key,
+                                            Learnt& learnt) {
+  PendingUpdate pending;
+  wire::Update& update = pending.announced;
   update.round = assignment.round;
   update.edge = assignment.edge.digest;
-  update.blob = sha256(blob);
-  update.blob_bytes = blob.size();
+  update.blob_bytes = learnt.update.size();
   update.encoding = assignment.encoding.text();
   update.examples = view.size();
   update.train_loss = std::clamp(learnt.training.loss, -kMaxReportedLoss, kMaxReportedLoss);
@@ -244,28 +248,13 @@ asio::awaitable<void> Session::upload(Job& job, const Assignment& assignment, co
   update.decode_seconds = learnt.decode_seconds;
   update.encode_seconds = learnt.encode_seconds;
   update.peak_rss_bytes = peak_rss_bytes();
-  co_await outbox_.send(update);
-  std::size_t at = 0;
-  while (at < blob.size() && !job.stopped && !job.verdict) {
-    const auto piece = ByteSpan(blob).subspan(at, std::min(kUploadChunkBytes, blob.size() - at));
-    at += piece.size();
-    job.sent = at == blob.size();  // before the send: the verdict may overtake its end
-    co_await outbox_.send_data(at - piece.size(), piece);
-  }
-  if (job.sent) job.deadline.reset();
-}
-
-// Returns without one when the round is over.
-asio::awaitable<void> Session::wait_for_verdict(Job& job) {
-  while (!job.verdict && !job.stopped) co_await changed_.wait();
-}
-
-asio::awaitable<void> Session::settle(std::uint64_t round, bool accepted) {
-  try {
-    co_await mine_.runtime.on_worker([&] { mine_.source.settled(round, accepted); });
-  } catch (const std::exception& e) {
-    log::warning("session", "the source of examples failed to settle round " + std::to_string(round) + ": " + e.what());
-  }
+  pending.key = std::move(key);
+  pending.blob = std::move(learnt.update);
+  pending.residual = std::move(learnt.residual);
+  co_await mine_.runtime.on_worker([&] {
+    pending.announced.checksum = checksum(pending.blob);
+    mine_.pending.put(std::move(pending));
+  });
 }
 
 }  // namespace tributary::participant

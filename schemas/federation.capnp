@@ -18,21 +18,23 @@
 #   - the union holds a member that this page lists; the one it expects in this state of the session;
 #   - texts: at most 1024 bytes, valid UTF-8, no control characters (they go to logs and reports);
 #   - lists: at most 64 entries;
-#   - digests: exactly 32 bytes;
+#   - digests: exactly 32 bytes; checksums: exactly 16;
 #   - floating-point numbers: finite, and in the range given beside them;
 #   - nesting at most 8 levels, and no more words reached through pointers than the message has.
 # An absent text is the empty text, an absent number zero. An absent digest is an error, where
 # nothing else is said.
 #
-# BLOBS. Models, edge copies and updates are blobs: byte strings named by their SHA-256, moved in Data messages of at
-# most 1 MiB each, in order, without gaps. A blob's size is announced before it moves (Offer, Update) and the receiver
+# BLOBS. Models, edge copies and updates are blobs: byte strings, moved in Data messages of at most 1 MiB each, in order,
+# without gaps. Models and edge copies are named by their SHA-256; an update is known by its round, its participant and
+# its checksum, and is counted once however often it is sent. A blob's size is announced before it moves (Offer, Update) and the receiver
 # compares it with its own limit before it accepts the first byte; memory and disk grow with what arrived.
 #
 # A SESSION (P participant, C coordinator).
 #   P: Hello                      C: Welcome | Goodbye
 #   then, any number of times:
 #   C: Offer                      P: Fetch (for each blob it does not hold: the model, the edge copy or its difference)
-#   C: Data ...                   P: Decline, or trains, then: Update, Data ...
+#   C: Data ...                   P: Decline, or trains, then: Update, Data ... (or waits for Proceed before Data)
+#   C: Proceed                    where the Data of an update begin
 #   C: Verdict                    the update is durable, or refused with a reason
 #   C: RoundClosed                at any time after Offer: stop working on this round
 #   C: Wait                       nothing to do now
@@ -59,11 +61,15 @@ struct Message {
     ping @10 :Ping;
     pong @11 :Pong;
     goodbye @12 :Goodbye;
+    proceed @13 :Proceed;
   }
 }
 
 using Digest = Data;
 # 32 bytes: SHA-256.
+
+using Checksum = Data;
+# 16 bytes: XXH3 with 128 bits, in its canonical (big-endian) form.
 
 using Seconds = Float64;
 # 0 to 1e9.
@@ -165,11 +171,13 @@ struct Chunk {
 }
 
 struct Update {
-  # Announces what was learnt; its bytes follow in Data from offset 0.
+  # Announces what was learnt; its bytes follow in Data from offset 0, unless `awaits` says otherwise. What a participant
+  # has announced and not seen a Verdict of, it announces again, with `awaits`, as soon as it is back, whatever round is
+  # on by then, before it answers any Offer.
 
   round @0 :UInt64;
   edge @1 :Digest;                # the edge copy that it was trained from
-  blob @2 :Digest;                # of the encoded update; names it, and is not computed again: TLS guards the bytes
+  checksum @2 :Checksum;          # of the encoded update; the coordinator compares it
   blobBytes @3 :UInt64;
   encoding @4 :Text;              # used; differs from the one asked for when the participant lacks that
   examples @5 :UInt64;            # training examples seen, without repetition: the weight of the update
@@ -179,6 +187,18 @@ struct Update {
   decodeSeconds @9 :Seconds;
   encodeSeconds @10 :Seconds;
   peakRssBytes @11 :UInt64;       # of the participant's process
+
+  awaits @12 :Bool;
+  # No Data follow before the answer: Proceed, which says from which offset on they are wanted, or Verdict: accepted when
+  # this very update was counted before.
+}
+
+struct Proceed {
+  # Send the Data of the update announced, from `offset` to its end; none when that is its end. Also comes after all Data
+  # when what was kept of an earlier attempt was damaged: then from the start.
+
+  round @0 :UInt64;
+  offset @1 :UInt64;
 }
 
 struct Verdict {

@@ -16,6 +16,7 @@
 #include "common/options/data_keys.h"
 #include "coordinator/held_out.h"
 #include "coordinator/process_memory.h"
+#include "coordinator/recycled_files.h"
 #include "coordinator/run_folder.h"
 #include "coordinator/server.h"
 #include "participant/agent.h"
@@ -177,6 +178,14 @@ coordinator::Settings settings_for(const Scenario& scenario, const std::string& 
   return settings;
 }
 
+// A simulation that the machine's end has ended is begun anew: it waits for no disk.
+coordinator::store::StoreOptions store_options() {
+  coordinator::store::StoreOptions options;
+  options.durability = Durability::Buffered;
+  options.keep_rounds = 0;
+  return options;
+}
+
 }  // namespace
 
 InlineRun run_inline(Files& files, const options::Keys& keys, const Scenario& scenario, const Holdings& holdings,
@@ -193,13 +202,13 @@ InlineRun run_inline(Files& files, const options::Keys& keys, const Scenario& sc
   coordinator::RunFolder folder = coordinator::RunFolder::create(files, out);
   Time time(scenario, workers, evaluator != nullptr);
   Chronicle chronicle(folder, watcher, time.runtime().clock());
-  coordinator::Server server(time.runtime(), files, settings, graph, evaluator.get(), chronicle, out / "uploads");
+  coordinator::RecycledFiles uploads(files, out / "store" / "idle");
+  coordinator::store::RunStore store(files, out / "store", store_options(), &uploads);
+  coordinator::Server server(time.runtime(), store, settings, graph, evaluator.get(), chronicle);
   Engine engine(files, scenario, settings, holdings, time, server);
   if (watcher.started) watcher.started(1);
   const coordinator::Ending ending = engine.run(chronicle);
 
-  std::error_code ignored;
-  std::filesystem::remove(out / "uploads", ignored);
   folder.write_models(graph, ending.global, ending.edge);
   InlineRun run;
   run.interrupted = engine.interrupted();

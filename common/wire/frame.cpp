@@ -42,6 +42,10 @@ capnp::Data::Reader digest(const Digest& value) {
   return {reinterpret_cast<const kj::byte*>(value.bytes.data()), value.bytes.size()};
 }
 
+capnp::Data::Reader checksum(const Checksum& value) {
+  return {reinterpret_cast<const kj::byte*>(value.bytes.data()), value.bytes.size()};
+}
+
 void write(const Hello& from, schema::Hello::Builder to) {
   to.setProtocol(from.protocol);
   to.setSoftware(text(from.software));
@@ -103,7 +107,7 @@ void write(const Fetch& from, schema::Fetch::Builder to) {
 void write(const Update& from, schema::Update::Builder to) {
   to.setRound(from.round);
   to.setEdge(digest(from.edge));
-  to.setBlob(digest(from.blob));
+  to.setChecksum(checksum(from.checksum));
   to.setBlobBytes(from.blob_bytes);
   to.setEncoding(text(from.encoding));
   to.setExamples(from.examples);
@@ -113,6 +117,12 @@ void write(const Update& from, schema::Update::Builder to) {
   to.setDecodeSeconds(from.decode_seconds);
   to.setEncodeSeconds(from.encode_seconds);
   to.setPeakRssBytes(from.peak_rss_bytes);
+  to.setAwaits(from.awaits);
+}
+
+void write(const Proceed& from, schema::Proceed::Builder to) {
+  to.setRound(from.round);
+  to.setOffset(from.offset);
 }
 
 void write(const Verdict& from, schema::Verdict::Builder to) {
@@ -162,6 +172,7 @@ struct Writer {
   void operator()(const Ping& m) { write(m, to.initPing()); }
   void operator()(const Pong& m) { write(m, to.initPong()); }
   void operator()(const Goodbye& m) { write(m, to.initGoodbye()); }
+  void operator()(const Proceed& m) { write(m, to.initProceed()); }
 };
 
 Bytes frame_of(capnp::MessageBuilder& builder) {
@@ -223,6 +234,15 @@ class Checker {
     Digest value;
     if (from.size() != value.bytes.size()) {
       refuse(std::string(field) + " has " + std::to_string(from.size()) + " bytes, a digest has 32");
+    }
+    std::memcpy(value.bytes.data(), from.begin(), value.bytes.size());
+    return value;
+  }
+
+  static Checksum checksum(capnp::Data::Reader from, const char* field) {
+    Checksum value;
+    if (from.size() != value.bytes.size()) {
+      refuse(std::string(field) + " has " + std::to_string(from.size()) + " bytes, a checksum has 16");
     }
     std::memcpy(value.bytes.data(), from.begin(), value.bytes.size());
     return value;
@@ -320,7 +340,7 @@ Update read(schema::Update::Reader from, const Checker& check) {
   Update to;
   to.round = from.getRound();
   to.edge = Checker::digest(from.getEdge(), "update.edge");
-  to.blob = Checker::digest(from.getBlob(), "update.blob");
+  to.checksum = Checker::checksum(from.getChecksum(), "update.checksum");
   to.blob_bytes = from.getBlobBytes();
   to.encoding = check.text(from.getEncoding(), "update.encoding");
   to.examples = from.getExamples();
@@ -330,7 +350,12 @@ Update read(schema::Update::Reader from, const Checker& check) {
   to.decode_seconds = Checker::duration(from.getDecodeSeconds(), "update.decodeSeconds");
   to.encode_seconds = Checker::duration(from.getEncodeSeconds(), "update.encodeSeconds");
   to.peak_rss_bytes = from.getPeakRssBytes();
+  to.awaits = from.getAwaits();
   return to;
+}
+
+Proceed read(schema::Proceed::Reader from, const Checker& /*check*/) {
+  return {from.getRound(), from.getOffset()};
 }
 
 Data read(schema::Chunk::Reader from, const Checker& check) {
@@ -398,6 +423,8 @@ Message read(schema::Message::Reader from, const Checker& check) {
       return read(from.getPong(), check);
     case schema::Message::GOODBYE:
       return read(from.getGoodbye(), check);
+    case schema::Message::PROCEED:
+      return read(from.getProceed(), check);
   }
   refuse("of a kind that this version does not know");
 }

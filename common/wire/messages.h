@@ -8,6 +8,7 @@
 //   then, any number of times:
 //   C: Offer                      P: Fetch (blobs it does not hold: the model, the edge copy or its difference)
 //   C: Data...                    P: Decline | (trains) Update, Data...
+//   C: Proceed                    (from where on, to an Update that awaits it)
 //   C: Verdict                    (accepted, or refused with a reason; the participant keeps or drops its residual)
 //   C: RoundClosed                at any time after Offer: stop working on this round
 //   C: Wait                       nothing now: come back, or keep the line open, for that long
@@ -21,6 +22,7 @@
 #include <vector>
 
 #include "common/base/bytes.h"
+#include "common/base/checksum.h"
 #include "common/base/digest.h"
 
 namespace tributary::wire {
@@ -88,17 +90,24 @@ struct Data {
   Bytes bytes;
 };
 
-// Announces an update; its bytes follow in Data from offset 0.
+// Announces an update; its bytes follow in Data from offset 0, or, when it awaits Proceed, from where that says.
 struct Update {
   std::uint64_t round = 0;
-  Digest edge;  // the edge copy it was trained from
-  Digest blob;  // SHA-256 of the encoded update
+  Digest edge;        // the edge copy it was trained from
+  Checksum checksum;  // of the encoded update
   std::uint64_t blob_bytes = 0;
   std::string encoding;        // the encoding used (may fall back from the one asked)
   std::uint64_t examples = 0;  // training examples seen, without repetition: the client weight
   double train_loss = 0, train_accuracy = 0;
   double train_seconds = 0, decode_seconds = 0, encode_seconds = 0;
   std::uint64_t peak_rss_bytes = 0;  // of the participant's process
+  bool awaits = false;               // announced (perhaps) before: no Data until Proceed
+};
+
+// Where the Data of the update announced begin.
+struct Proceed {
+  std::uint64_t round = 0;
+  std::uint64_t offset = 0;
 };
 
 struct Verdict {
@@ -130,8 +139,8 @@ struct Goodbye {
   double retry_seconds = 0;  // 0 = do not come back
 };
 
-using Message =
-    std::variant<Hello, Welcome, Offer, Decline, Fetch, Data, Update, Verdict, RoundClosed, Wait, Ping, Pong, Goodbye>;
+using Message = std::variant<Hello, Welcome, Offer, Decline, Fetch, Data, Update, Verdict, RoundClosed, Wait, Ping,
+                             Pong, Goodbye, Proceed>;
 
 // "Hello", "Offer", ...
 std::string_view name_of(const Message& message);

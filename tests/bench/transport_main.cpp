@@ -105,7 +105,7 @@ ReadyUpdate make_update(const model::ParameterLayout& layout, const codec::Updat
   for (float& each : delta) each = static_cast<float>(1e-3 * (random.uniform() - 0.5));
   Bytes blob = codec::encode_update(layout, delta, {}, encoding, random);
   ReadyUpdate update;
-  update.announcement.blob = sha256(blob);
+  update.announcement.checksum = checksum(blob);
   update.announcement.blob_bytes = blob.size();
   update.announcement.encoding = encoding.text();
   update.announcement.examples = 100;

@@ -48,7 +48,9 @@ class ListenerTest : public testing::Test {
   void with_listener(asio::awaitable<void> (ListenerTest::*visit)(net::Bundle), net::Bundle bundle) {
     enrollment_.emplace(folder_);
     runtime_ = net::make_runtime(clock_, 1);
-    server_ = std::make_unique<Server>(*runtime_, files_, settings_, graph_, nullptr, observer_, folder_ / "uploads");
+    server_.reset();
+    store_ = std::make_unique<store::RunStore>(files_, folder_ / "store", store::StoreOptions());
+    server_ = std::make_unique<Server>(*runtime_, *store_, settings_, graph_, nullptr, observer_);
     ListenOptions options;
     options.host = "127.0.0.1";
     listener_ = std::make_unique<Listener>(*runtime_, *server_, coordinator_credentials(folder_, clock_), *enrollment_,
@@ -123,6 +125,7 @@ class ListenerTest : public testing::Test {
  protected:
   SystemClock clock_;
   RealFiles files_;
+  std::unique_ptr<store::RunStore> store_;
   Path folder_;
   Settings settings_;
   model::Graph graph_ = model::make_zoo_model("mlp:4-3", 1);

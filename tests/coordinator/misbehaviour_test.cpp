@@ -24,7 +24,7 @@ struct Misdeed {
 
 ScriptedUpdate with_blob(ScriptedUpdate update, Bytes blob) {
   update.blob = std::move(blob);
-  update.announcement.blob = sha256(update.blob);
+  update.announcement.checksum = checksum(update.blob);
   update.announcement.blob_bytes = update.blob.size();
   return update;
 }
@@ -69,6 +69,13 @@ const std::vector<Misdeed>& misdeeds() {
        [](ScriptedParticipant& mallory, ScriptedUpdate u) {
          mallory.uploads(with_blob(u, Bytes(u.blob.begin(), u.blob.end() - 5)));
        }},
+      {"OneBitElsewhere", "wrong digest", false,
+       [](ScriptedParticipant& mallory, ScriptedUpdate u) {
+         u.blob[u.blob.size() / 2] ^= std::byte{4};
+         mallory.uploads(u);
+       }},
+      {"AnotherChecksum", "wrong digest", false,
+       announcing([](wire::Update& u) { u.checksum.bytes[15] ^= std::byte{1}; })},
       {"NotANumber", "not finite", false,
        [](ScriptedParticipant& mallory, ScriptedUpdate u) { mallory.uploads(with_value(u, std::nanf(""))); }},
       {"AHugeValue", "out of range", false,
@@ -106,7 +113,7 @@ const std::vector<Misdeed>& misdeeds() {
        }},
       {"AFetchOfAnUnknownBlob", "out of protocol", true,
        [](ScriptedParticipant& mallory, ScriptedUpdate u) {
-         mallory.says(wire::Fetch{u.announcement.blob, 0});
+         mallory.says(wire::Fetch{sha256(u.blob), 0});
        }},
       {"AFetchFromTheEndOfABlob", "out of protocol", true,
        [](ScriptedParticipant& mallory, ScriptedUpdate u) {
@@ -175,8 +182,9 @@ class SecondTryTest : public ScriptedFederation {};
 TEST_F(SecondTryTest, ASecondUpdateInARoundIsRefusedAndTheFirstCountsOnce) {
   start({"alice", "bob"});
   const auto first = update("alice", participant("alice").expects<wire::Offer>(), 10);
-  auto second = update(
-      "alice", wire::Offer{first.announcement.round, {}, 0, first.announcement.edge, 0, "float32", 0, 0, {}}, 999);
+  auto second =
+      update("alice, on second thoughts",
+             wire::Offer{first.announcement.round, {}, 0, first.announcement.edge, 0, "float32", 0, 0, {}}, 999);
   participant("alice").uploads(first);
   EXPECT_TRUE(participant("alice").expects<wire::Verdict>().accepted);
   participant("alice").uploads(second);
@@ -187,6 +195,24 @@ TEST_F(SecondTryTest, ASecondUpdateInARoundIsRefusedAndTheFirstCountsOnce) {
   participant("bob").uploads(bobs);
   EXPECT_EQ(record(1).model_digest, reference({first, bobs}));
   EXPECT_EQ(record(1).examples, 20U);
+}
+
+TEST_F(SecondTryTest, TheSameUpdateIsAcceptedAgainAndCountsOnce) {
+  start({"alice", "bob"});
+  const auto first = update("alice", participant("alice").expects<wire::Offer>(), 10);
+  participant("alice").uploads(first);
+  EXPECT_TRUE(participant("alice").expects<wire::Verdict>().accepted);
+  participant("alice").loses_its_line();
+  participant("alice").joins();
+  auto again = first;
+  again.announcement.awaits = true;
+  participant("alice").announces(again);
+  EXPECT_TRUE(participant("alice").expects<wire::Verdict>().accepted);
+  participant("alice").uploads(first);  // one that does not wait to be told
+  EXPECT_TRUE(participant("alice").expects<wire::Verdict>().accepted);
+  const auto bobs = update("bob", participant("bob").expects<wire::Offer>());
+  participant("bob").uploads(bobs);
+  EXPECT_EQ(record(1).model_digest, reference({first, bobs}));
 }
 
 TEST_F(SecondTryTest, ARefusedParticipantHasNoSecondTryInTheRoundAndOneInTheNext) {

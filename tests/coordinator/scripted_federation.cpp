@@ -2,6 +2,10 @@
 
 #include <algorithm>
 
+#include <gmock/gmock.h>
+
+#include "coordinator/store/inspection.h"
+
 namespace tributary::coordinator {
 
 // ------------------------------------------------------------------------------------------ participants
@@ -101,10 +105,6 @@ void ScriptedParticipant::uploads(const ScriptedUpdate& update) {
 
 ScriptedFederation::ScriptedFederation() {
   log::set_level(log::Level::Off);
-  const auto* info = testing::UnitTest::GetInstance()->current_test_info();
-  std::string name = std::string(info->test_suite_name()) + "." + info->name() + "." + std::to_string(::getpid());
-  std::replace(name.begin(), name.end(), '/', '-');
-  scratch_ = std::filesystem::temp_directory_path() / ("tributary-" + name);
   settings_.federation = "orchard";
   settings_.rounds = 1;
   settings_.update_encoding = "float32";
@@ -114,6 +114,10 @@ ScriptedFederation::ScriptedFederation() {
   settings_.workers = 1;
 }
 
+namespace {
+const Path kStore = "store";
+}  // namespace
+
 ScriptedFederation::~ScriptedFederation() {
   if (server_) server_->stop("the test is over");
   const TimePoint limit = clock_.now() + kPatience;
@@ -122,15 +126,39 @@ ScriptedFederation::~ScriptedFederation() {
   EXPECT_EQ(gate_.running(), 0U) << "something goes on after the end of the run";
   EXPECT_EQ(gate_.leaked_exceptions(), 0U);
   EXPECT_EQ(failure_, "");
-  if (server_) {
-    server_.reset();
-    EXPECT_EQ(files_.list(scratch_), std::vector<std::string>{}) << "spooled uploads were left behind";
+  server_.reset();
+  if (store_) expect_tidy_spool();
+}
+
+void ScriptedFederation::expect_tidy_spool() {
+  const store::Inspection it = store::inspect(disk_, kStore);
+  EXPECT_THAT(it.damage, testing::IsEmpty());
+  for (const std::string& file : disk_.list(store::spool_folder(kStore))) {
+    const std::uint64_t round = std::stoull(file);
+    if (round > it.history.last_round()) continue;
+    const auto accepted = store_->round(round).accepted;
+    EXPECT_TRUE(std::any_of(accepted.begin(), accepted.end(), [&](const auto& each) { return each.file == file; }))
+        << file << " was left behind";
   }
-  std::filesystem::remove_all(scratch_);
 }
 
 void ScriptedFederation::open() {
-  server_ = std::make_unique<Server>(runtime_, files_, settings_, graph_, evaluator_, observed_, scratch_);
+  store_ = std::make_unique<store::RunStore>(disk_, kStore, store_options_);
+  server_ = std::make_unique<Server>(runtime_, *store_, settings_, graph_, evaluator_, observed_);
+}
+
+void ScriptedFederation::crashes(SimulatedDisk::Loss loss) {
+  disk_.crash_at(disk_.operations());
+  for (auto& [name, each] : participants_) each.line().channel->close();
+  if (server_) server_->stop("the machine lost power");
+  const TimePoint limit = clock_.now() + kPatience;
+  runtime_.run_until([&] { return gate_.running() == 0 || clock_.now() > limit; });
+  server_.reset();
+  store_.reset();
+  ending_.reset();
+  failure_.clear();
+  RandomStream random(1, "crash");
+  disk_.restart(loss, random);
 }
 
 void ScriptedFederation::start(const std::vector<std::string>& names) {
@@ -151,7 +179,7 @@ ScriptedParticipant& ScriptedFederation::participant(const std::string& name) {
 asio::awaitable<void> ScriptedFederation::run_server() {
   try {
     ending_ = co_await server_->run();
-  } catch (const Error& e) {
+  } catch (const std::exception& e) {
     failure_ = e.what();
   }
 }
@@ -170,7 +198,7 @@ ScriptedUpdate ScriptedFederation::update(const std::string& name, const wire::O
   made.blob = codec::encode_update(*layout, delta, {}, codec::UpdateEncoding::parse(offer.encoding), random);
   made.announcement.round = offer.round;
   made.announcement.edge = offer.edge;
-  made.announcement.blob = sha256(made.blob);
+  made.announcement.checksum = checksum(made.blob);
   made.announcement.blob_bytes = made.blob.size();
   made.announcement.encoding = offer.encoding;
   made.announcement.examples = examples;

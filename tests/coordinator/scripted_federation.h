@@ -6,11 +6,12 @@
 //   const auto offer = alice().expects<wire::Offer>();
 //   alice().uploads(update("alice", offer));
 //
+//   alice().uploads(...); crashes(); open(); alice().joins(); begin_run();
+//
 // Nothing sleeps; expects() lets simulated time pass, up to kPatience.
 #pragma once
 
 #include <deque>
-#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
@@ -18,10 +19,10 @@
 #include <vector>
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "common/base/error.h"
 #include "common/base/log.h"
+#include "common/base/simulated_disk.h"
 #include "common/codec/update.h"
 #include "common/model/zoo.h"
 #include "common/net/channel.h"
@@ -147,6 +148,11 @@ class ScriptedFederation : public testing::Test {
   // The named ones join, and the run begins.
   void start(const std::vector<std::string>& names);
   void begin_run();
+  // The machine of the coordinator loses power; so much of what was not durable is lost. What was opened is gone, and
+  // open() starts it again.
+  void crashes(SimulatedDisk::Loss loss = SimulatedDisk::Loss::Everything);
+  // Nothing that a round which has ended does not need is left.
+  void expect_tidy_spool();
   ScriptedParticipant& participant(const std::string& name);
 
   // What `name` learnt, as asked by the offer: values that depend on the name and the round.
@@ -177,12 +183,13 @@ class ScriptedFederation : public testing::Test {
   ManualClock clock_;
   net::SimulatedRuntime runtime_{clock_};
   net::Gate gate_{runtime_.io()};
-  RealFiles files_;
-  Path scratch_;
+  SimulatedDisk disk_;
   model::Graph graph_ = model::make_zoo_model("mlp:6-5-3", 7);
   Settings settings_;
+  store::StoreOptions store_options_;
   Evaluator* evaluator_ = nullptr;
   Observed observed_;
+  std::unique_ptr<store::RunStore> store_;
   std::unique_ptr<Server> server_;
   std::map<std::string, ScriptedParticipant> participants_;
   std::optional<Ending> ending_;

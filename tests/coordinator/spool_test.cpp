@@ -1,11 +1,9 @@
 #include "coordinator/spool.h"
 
-#include <filesystem>
-
 #include <gmock/gmock.h>
-#include <unistd.h>
 
 #include "common/base/error.h"
+#include "common/base/simulated_disk.h"
 
 namespace tributary::coordinator {
 namespace {
@@ -13,50 +11,31 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-// The disk, which can be full.
-class FullableFiles final : public Files {
- public:
-  std::unique_ptr<File> create(const Path& path) override {
-    if (full) fail(Error::Kind::Unavailable, path.string() + ": no space left on device");
-    return real_.create(path);
-  }
-  std::unique_ptr<File> open(const Path& path) override { return real_.open(path); }
-  std::unique_ptr<MappedFile> map(const Path& path) const override { return real_.map(path); }
-  bool exists(const Path& path) const override { return real_.exists(path); }
-  std::vector<std::string> list(const Path& directory) const override { return real_.list(directory); }
-  void make_directories(const Path& directory) override { real_.make_directories(directory); }
-  void rename(const Path& from, const Path& to) override { real_.rename(from, to); }
-  void remove(const Path& path) override { real_.remove(path); }
-  void sync_directory(const Path& directory) override { real_.sync_directory(directory); }
-
-  bool full = false;
-
- private:
-  RealFiles real_;
-};
+const Path kFolder = "spool";
 
 class SpoolTest : public testing::Test {
  protected:
-  SpoolTest() {
-    scratch_ = std::filesystem::temp_directory_path() / ("tributary-spool-" + std::to_string(::getpid()));
-    std::filesystem::remove_all(scratch_);
-  }
-  ~SpoolTest() override { std::filesystem::remove_all(scratch_); }
+  SpoolTest() { disk_.make_directories(kFolder); }
 
-  static wire::Update announcing(std::uint64_t bytes) {
+  static wire::Update announcing(std::uint64_t bytes, std::string_view content = "0123456789") {
     wire::Update update;
+    update.round = 7;
     update.blob_bytes = bytes;
+    update.checksum = checksum(as_bytes(content));
     return update;
   }
-  std::vector<std::string> left_on_disk() const { return files_.list(scratch_); }
+  static wire::Update again(wire::Update update) {
+    update.awaits = true;
+    return update;
+  }
+  std::vector<std::string> left_on_disk() const { return disk_.list(kFolder); }
 
-  FullableFiles files_;
-  Path scratch_;
+  SimulatedDisk disk_;
 };
 
 TEST_F(SpoolTest, ChunksInOrderMakeTheUpload) {
-  SpoolFolder folder(files_, scratch_);
-  const auto upload = folder.begin(announcing(10));
+  SpoolFolder folder(disk_, kFolder);
+  const auto upload = folder.begin("alice", announcing(10));
   upload->spool.append(0, as_bytes("0123"));
   EXPECT_FALSE(upload->spool.complete());
   upload->spool.append(4, as_bytes("456789"));
@@ -65,8 +44,8 @@ TEST_F(SpoolTest, ChunksInOrderMakeTheUpload) {
 }
 
 TEST_F(SpoolTest, AGapARepetitionAndMoreThanAnnouncedLeaveWhatArrivedAsItWas) {
-  SpoolFolder folder(files_, scratch_);
-  const auto upload = folder.begin(announcing(10));
+  SpoolFolder folder(disk_, kFolder);
+  const auto upload = folder.begin("alice", announcing(10));
   upload->spool.append(0, as_bytes("0123"));
   EXPECT_THROW(upload->spool.append(5, as_bytes("56")), Error);
   EXPECT_THROW(upload->spool.append(0, as_bytes("0123")), Error);
@@ -77,27 +56,72 @@ TEST_F(SpoolTest, AGapARepetitionAndMoreThanAnnouncedLeaveWhatArrivedAsItWas) {
 }
 
 TEST_F(SpoolTest, NoFileIsMadeBeforeAByteArrivesAndNoneIsLeft) {
-  SpoolFolder folder(files_, scratch_);
-  auto upload = folder.begin(announcing(std::uint64_t{1} << 50));
+  SpoolFolder folder(disk_, kFolder);
+  auto upload = folder.begin("alice", announcing(std::uint64_t{1} << 50));
   EXPECT_THAT(left_on_disk(), IsEmpty());
   upload->spool.append(0, as_bytes("x"));
   EXPECT_EQ(left_on_disk().size(), 1U);
   upload.reset();
+  folder.forget("alice");
   EXPECT_THAT(left_on_disk(), IsEmpty());
 }
 
-TEST_F(SpoolTest, WhatACrashedProcessLeftIsRemovedAndNothingElse) {
-  files_.make_directories(scratch_);
-  write_text_file(scratch_ / "upload-7", "half");
-  write_text_file(scratch_ / "notes", "the operator's");
-  SpoolFolder folder(files_, scratch_);
-  EXPECT_THAT(left_on_disk(), ElementsAre("notes"));
+TEST_F(SpoolTest, WhatALostLineLeftIsGoneOnWith) {
+  SpoolFolder folder(disk_, kFolder);
+  folder.begin("alice", announcing(10))->spool.append(0, as_bytes("0123"));
+  const auto upload = folder.begin("alice", again(announcing(10)));
+  EXPECT_EQ(upload->spool.arrived_bytes(), 4U);
+  upload->spool.append(4, as_bytes("456789"));
+  EXPECT_TRUE(upload->intact());
+  EXPECT_EQ(as_text(upload->spool.map()->bytes()), "0123456789");
+  EXPECT_EQ(left_on_disk().size(), 1U);
+}
+
+TEST_F(SpoolTest, WhatAnEarlierProcessLeftIsGoneOnWithButForWhatCounts) {
+  {
+    SpoolFolder folder(disk_, kFolder);
+    folder.begin("alice", announcing(10))->spool.append(0, as_bytes("0123"));
+    folder.begin("bob.b", announcing(10))->spool.append(0, as_bytes("0123"));
+  }
+  const auto left = left_on_disk();
+  ASSERT_EQ(left.size(), 2U);
+  SpoolFolder folder(disk_, kFolder);
+  folder.adopt(7, {left[1]});
+  EXPECT_EQ(folder.begin("alice", again(announcing(10)))->spool.arrived_bytes(), 4U);
+  EXPECT_EQ(folder.begin("bob.b", again(announcing(10)))->spool.arrived_bytes(), 0U);
+}
+
+TEST_F(SpoolTest, AnotherUpdateOneThatDoesNotWaitAndOneThatIsStillReadBeginAnew) {
+  SpoolFolder folder(disk_, kFolder);
+  folder.begin("alice", announcing(10))->spool.append(0, as_bytes("0123"));
+  EXPECT_EQ(folder.begin("alice", announcing(10))->spool.arrived_bytes(), 0U);
+  folder.begin("alice", announcing(10))->spool.append(0, as_bytes("0123"));
+  EXPECT_EQ(folder.begin("alice", again(announcing(10, "other")))->spool.arrived_bytes(), 0U);
+  const auto read = folder.begin("alice", announcing(10));
+  read->spool.append(0, as_bytes("0123"));
+  EXPECT_EQ(folder.begin("alice", again(announcing(10)))->spool.arrived_bytes(), 0U);
+}
+
+TEST_F(SpoolTest, OneBitElsewhereIsNotWhatWasAnnounced) {
+  SpoolFolder folder(disk_, kFolder);
+  const auto upload = folder.begin("alice", announcing(10));
+  upload->spool.append(0, as_bytes("0123456788"));
+  ASSERT_TRUE(upload->spool.complete());
+  EXPECT_FALSE(upload->intact());
+}
+
+TEST_F(SpoolTest, FilesOfAnotherKindStayAsTheyAre) {
+  disk_.create(kFolder / "notes");
+  disk_.create(kFolder / "7.a.b");
+  SpoolFolder folder(disk_, kFolder);
+  folder.adopt(7, {});
+  EXPECT_THAT(left_on_disk(), ElementsAre("7.a.b", "notes"));
 }
 
 TEST_F(SpoolTest, AFullDiskIsUnavailableNotThePeersFault) {
-  SpoolFolder folder(files_, scratch_);
-  const auto upload = folder.begin(announcing(10));
-  files_.full = true;
+  SpoolFolder folder(disk_, kFolder);
+  const auto upload = folder.begin("alice", announcing(10));
+  disk_.fail_from(0);
   try {
     upload->spool.append(0, as_bytes("0123"));
     FAIL() << "it was written";

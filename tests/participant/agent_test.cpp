@@ -63,7 +63,7 @@ TEST_P(EveryModelAndEncoding, TheUpdateIsWhatTrainingAndCodecGiveByHand) {
   std::vector<float> residual;
   EXPECT_EQ(uploads[0].blob, update_by_hand(published, offer, some_examples(), "alice", residual));
   const wire::Update& update = uploads[0].update;
-  EXPECT_EQ(update.blob, sha256(uploads[0].blob));
+  EXPECT_EQ(update.checksum, checksum(uploads[0].blob));
   EXPECT_EQ(update.edge, offer.edge);
   EXPECT_EQ(update.encoding, encoding);
   EXPECT_EQ(update.examples, 20u);  // two passes over them count once

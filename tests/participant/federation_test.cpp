@@ -46,7 +46,11 @@ class FederationTest : public ::testing::Test {
     RealFiles files;
     Records records;
     const auto graph = model::make_zoo_model(settings_.model, settings_.seed);
-    coordinator::Server server(runtime, files, settings_, graph, nullptr, records, scratch_);
+    std::filesystem::remove_all(scratch_);
+    coordinator::store::StoreOptions store_options;
+    store_options.durability = Durability::Buffered;
+    coordinator::store::RunStore store(files, scratch_, store_options);
+    coordinator::Server server(runtime, store, settings_, graph, nullptr, records);
     net::Gate gate(runtime.io());
     const auto workshop = make_workshop();
     std::deque<std::unique_ptr<Agent>> agents;

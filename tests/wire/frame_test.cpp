@@ -65,7 +65,7 @@ TEST(Frame, DefaultsComeBackToo) {
   data.bytes = Bytes(1);
   for (const Message& message :
        std::initializer_list<Message>{Hello{}, welcome, Offer{}, Decline{}, Fetch{}, data, Update{}, Verdict{},
-                                      RoundClosed{}, Wait{}, Ping{}, Pong{}, Goodbye{}}) {
+                                      RoundClosed{}, Wait{}, Ping{}, Pong{}, Goodbye{}, Proceed{}}) {
     EXPECT_TRUE(same(from_payload(payload_of(to_frame(message))), message)) << name_of(message);
   }
 }

@@ -41,14 +41,15 @@ inline std::vector<Message> one_of_each() {
       Decline{7, "no examples"},
       Fetch{digest_of("model"), 1 << 20},
       Data{3 << 20, to_bytes("thirteen byte")},
-      Update{7, digest_of("edge"), digest_of("update"), 54'321, "float32", 600, 0.693, 0.875, 1.5, 0.01, 0.02,
-             123 << 20},
+      Update{7, digest_of("edge"), checksum(as_bytes("update")), 54'321, "float32", 600, 0.693, 0.875, 1.5, 0.01, 0.02,
+             123 << 20, true},
       Verdict{7, false, "wrong shape"},
       RoundClosed{7, "the goal was reached"},
       Wait{12.5, "not selected"},
       Ping{99},
       Pong{100},
       Goodbye{"shutting down", 5.5},
+      Proceed{7, 12'345},
   };
 }
 
@@ -86,8 +87,8 @@ inline auto fields(const Data& m) {
   return std::tie(m.offset, m.bytes);
 }
 inline auto fields(const Update& m) {
-  return std::tie(m.round, m.edge, m.blob, m.blob_bytes, m.encoding, m.examples, m.train_loss, m.train_accuracy,
-                  m.train_seconds, m.decode_seconds, m.encode_seconds, m.peak_rss_bytes);
+  return std::tie(m.round, m.edge, m.checksum, m.blob_bytes, m.encoding, m.examples, m.train_loss, m.train_accuracy,
+                  m.train_seconds, m.decode_seconds, m.encode_seconds, m.peak_rss_bytes, m.awaits);
 }
 inline auto fields(const Verdict& m) {
   return std::tie(m.round, m.accepted, m.reason);
@@ -106,6 +107,10 @@ inline auto fields(const Pong& m) {
 }
 inline auto fields(const Goodbye& m) {
   return std::tie(m.reason, m.retry_seconds);
+}
+
+inline auto fields(const Proceed& m) {
+  return std::tie(m.round, m.offset);
 }
 
 inline bool same(const Message& a, const Message& b) {
