@@ -14,7 +14,7 @@ CohortSize cohort_size(const RoundPolicy& policy, std::uint32_t there) {
   size.quorum = std::max(policy.quorum.of(wanted), 1U);
   size.goal = std::min(wanted, there);
   const double asked = std::ceil(wanted * std::max(policy.overselect, 1.0));
-  size.asked = asked < there ? static_cast<std::uint32_t>(asked) : there;
+  size.asked = std::min(asked < there ? static_cast<std::uint32_t>(asked) : there, most);
   return size;
 }
 

@@ -216,6 +216,12 @@ void LiveRound::answer(const std::string& participant, bool accepted, const std:
 
 // ------------------------------------------------------------------------------------------ what is kept of it
 
+std::vector<std::string> LiveRound::counted() const {
+  std::vector<std::string> names;
+  for (const auto& [name, update] : counted_) names.push_back(name);
+  return names;
+}
+
 void LiveRound::describe(RoundRecord& record) const {
   record.round = number();
   record.selected = round_.selected();

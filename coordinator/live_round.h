@@ -62,6 +62,10 @@ class LiveRound : public std::enable_shared_from_this<LiveRound> {
 
   std::uint64_t number() const { return round_.terms().number; }
   TimePoint begun() const { return begun_; }
+  bool ended() const { return round_.ended(); }
+  bool has_selected(const std::string& participant) const { return round_.has_selected(participant); }
+  // Participants whose updates count, sorted.
+  std::vector<std::string> counted() const;
   const std::string& abort_reason() const { return abort_reason_; }
   // Writes what it knows of the round.
   void describe(RoundRecord& record) const;

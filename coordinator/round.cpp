@@ -129,10 +129,12 @@ Actions Round::cancel(const std::string& reason) {
 
 std::optional<TimePoint> Round::next_wake() const {
   if (ended_) return std::nullopt;
-  if (gone_.empty()) return terms_.deadline;
+  TimePoint last = terms_.deadline;
+  if (complete_since_ && last - *complete_since_ > terms_.grace) last = *complete_since_ + terms_.grace;
+  if (gone_.empty()) return last;
   // As a comparison of durations, so that a window without end does not overflow.
   const TimePoint first_gone = gone_.begin()->first;
-  return terms_.deadline - first_gone <= terms_.return_window ? terms_.deadline : first_gone + terms_.return_window;
+  return last - first_gone <= terms_.return_window ? last : first_gone + terms_.return_window;
 }
 
 bool Round::is_open_for(const std::string& participant) const {
@@ -195,7 +197,9 @@ void Round::conclude(TimePoint now, Actions& actions) {
   if (ended_) return;
   expire_windows(std::min(now, terms_.deadline));
   timed_out_ = now >= terms_.deadline;
-  if (accepted_ >= terms_.goal) {
+  if (accepted_ >= terms_.goal && !complete_since_) complete_since_ = now;
+  const bool waited = complete_since_ && now - *complete_since_ >= terms_.grace;
+  if (complete_since_ && (waited || open_ == 0 || timed_out_)) {
     end(Publish{}, "the round is complete", actions);
   } else if (open_ == 0 || timed_out_) {
     const std::string_view told = timed_out_ ? "the deadline has passed" : "the round is over";

@@ -29,8 +29,10 @@ struct RoundTerms {
   std::uint32_t quorum = 0;  // updates without which it is aborted; 0 means 1: nothing is published of nothing
   TimePoint deadline;
   Duration return_window{};  // how long a selected participant whose line was lost counts as on its way back
-  // The same for those who are not there when the round starts: longer after a restart of the coordinator, of which
-  // they have to learn first.
+  // How long the round stays open after it is complete, so that those who are nearly done count too.
+  Duration grace{};
+  // The return window of those who are not there when the round starts: longer after a restart of the coordinator, of
+  // which they have to learn first.
   std::optional<Duration> start_window = std::nullopt;  // nullopt: return_window
 };
 
@@ -79,10 +81,10 @@ inline constexpr std::string_view kCountedBefore = "counted before";  // this pa
 inline constexpr std::string_view kNotSelected = "not selected";
 inline constexpr std::string_view kDeclinedBefore = "declined before";
 
-// The round ends with Publish as soon as `goal` updates are counted, or nobody is left to wait for and the quorum
-// holds; at the deadline with Publish or Abort; with Abort as soon as those still open cannot bring it to the quorum
-// any more. A fate other than Waiting is final. An event at exactly the deadline, or at the end of a window, comes too
-// late. An event costs O(log selected), the end of the round O(selected).
+// The round ends with Publish when `goal` updates are counted and the grace after that is over, or nobody is left to
+// wait for and the quorum holds; at the deadline with Publish or Abort; with Abort as soon as those still open cannot
+// bring it to the quorum any more. A fate other than Waiting is final. An event at exactly the deadline, or at the end
+// of a window, comes too late. An event costs O(log selected), the end of the round O(selected).
 class Round {
  public:
   // REQUIRES: goal >= 1, quorum <= goal, selected has no name twice.
@@ -151,6 +153,7 @@ class Round {
   std::size_t open_ = 0;                              // members still Waiting
   std::size_t accepted_ = 0;
   bool ended_ = false;
+  std::optional<TimePoint> complete_since_;
   bool timed_out_ = false;  // ended by its deadline
 };
 

@@ -19,6 +19,7 @@
 #include "coordinator/process_memory.h"
 #include "coordinator/recovery.h"
 #include "coordinator/report.h"
+#include "coordinator/rest.h"
 #include "coordinator/roster.h"
 #include "coordinator/selection.h"
 #include "coordinator/session.h"
@@ -94,6 +95,7 @@ struct Server::State final : SessionHost {
         ledger(runtime, store, [this] { end("the coordinator has failed"); }),
         evaluation(runtime, models, evaluator, [this](const RoundRecord& record) { finish(record); }),
         saving(runtime.io()),
+        rest(from_seconds(settings.round.min_interval_seconds)),
         changed(runtime.io()) {
     begin_or_recover();
     terms.run = store.run();
@@ -113,6 +115,7 @@ struct Server::State final : SessionHost {
   asio::awaitable<void> run_round(std::uint64_t number);
   asio::awaitable<void> resume_round();
   asio::awaitable<void> hold(std::shared_ptr<LiveRound> round);
+  void send_away(Session& session, std::uint64_t round);
   RoundTerms terms_of(std::uint64_t number, std::uint32_t goal, std::uint32_t quorum) const;
   LiveRound::Surroundings surroundings() {
     return {runtime, roster, intake, ledger, observer, models.layout(), settings.round.max_examples};
@@ -134,7 +137,8 @@ struct Server::State final : SessionHost {
   void end(const std::string& why);
   bool over() const { return !ended.empty(); }
   std::vector<std::string> there() {
-    return roster.there(runtime.clock().now(), from_seconds(settings.round.return_seconds));
+    const TimePoint now = runtime.clock().now();
+    return rest.rested(roster.there(now, from_seconds(settings.round.return_seconds)), now);
   }
 
   net::Runtime& runtime;
@@ -157,6 +161,7 @@ struct Server::State final : SessionHost {
   std::optional<RoundRecord> unrecorded;
   std::optional<RoundRecord> last_record;
   Roster roster;
+  Rest rest;
   std::shared_ptr<LiveRound> live;
   net::Signal changed;       // who is there, or whether the run is over
   std::string ended;         // why; empty while the rounds go on
@@ -251,6 +256,7 @@ void Server::State::joined(Session& session) {
   log::info("server", session.name() + " joined from " + session.peer().address);
   if (Session* older = roster.join(session)) older->say_goodbye("replaced by a newer session of " + session.name(), 0);
   if (live) live->joined(session.name());
+  if (live && !live->ended() && !live->has_selected(session.name())) send_away(session, live->number());
   changed.notify();
 }
 
@@ -366,11 +372,22 @@ RoundTerms Server::State::terms_of(std::uint64_t number, std::uint32_t goal, std
   round_terms.quorum = quorum;
   round_terms.deadline = runtime.clock().now() + from_seconds(settings.round.deadline_seconds);
   round_terms.return_window = from_seconds(settings.round.return_seconds);
+  round_terms.grace = from_seconds(settings.round.grace_seconds);
   return round_terms;
+}
+
+// One that this round does not ask need not keep its line meanwhile.
+void Server::State::send_away(Session& session, std::uint64_t round) {
+  if (settings.round.retry_seconds <= 0) return;
+  session.tell_wait(coordinator::retry_seconds(settings.round.retry_seconds, settings.seed, round, session.name()),
+                    "not selected");
 }
 
 asio::awaitable<void> Server::State::hold(std::shared_ptr<LiveRound> round) {
   live = round;
+  for (const std::string& name : roster.connected()) {
+    if (!round->has_selected(name)) send_away(*roster.find(name), round->number());
+  }
   const bool publish = co_await round->run();
   co_await evaluation.settled();  // of the round before: its models change now, or it was the last
   co_await saving.close();
@@ -396,6 +413,7 @@ asio::awaitable<void> Server::State::settle(LiveRound& round, bool publish) {
   RoundRecord record;
   round.describe(record);
   record.published = publish;
+  for (const std::string& name : round.counted()) rest.counted(name, runtime.clock().now());
   record.examples = intake.sum().examples();
   participant_peak_rss_bytes = std::max(participant_peak_rss_bytes, record.participant_peak_rss_bytes);
   record.participant_peak_rss_bytes = participant_peak_rss_bytes;
@@ -470,6 +488,8 @@ asio::awaitable<void> Server::State::wait_until(std::uint64_t round, std::functi
       log::info("server", "round " + std::to_string(round) + " waits: " + std::to_string(count) +
                               " participants are there, too few for " + missing);
     }
+    const auto rests = rest.next(roster.connected(), runtime.clock().now());
+    const auto timer = runtime.at(rests.value_or(TimePoint::max()), [this] { changed.notify(); });
     co_await changed.wait();
   }
 }

@@ -154,6 +154,10 @@ void Session::tell_verdict(const wire::Verdict& verdict) {
   outbox_.put(verdict);
 }
 
+void Session::tell_wait(double seconds, const std::string& reason) {
+  outbox_.put(wire::Wait{seconds, reason});
+}
+
 void Session::close_round(std::uint64_t round, const std::string& reason) {
   if (upload_ && upload_->announced.round <= round) ignore_upload();
   broadcast_.reset();

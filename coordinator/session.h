@@ -81,6 +81,8 @@ class Session {
   // Offers the difference to the first of held() that the broadcast has one for.
   void offer(const std::shared_ptr<const Broadcast>& broadcast, double deadline_seconds);
   void tell_verdict(const wire::Verdict& verdict);
+  // Nothing to do for it now.
+  void tell_wait(double seconds, const std::string& reason);
   // The update that arrived last is wanted once more, from its start. REQUIRES: within SessionHost::arrived() of it.
   void restart(std::shared_ptr<Upload> upload);
   // Also ends what is sent for that round, and ignores what is still on its way up.

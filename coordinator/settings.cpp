@@ -81,6 +81,12 @@ void bind_round(Keys& keys, RoundPolicy& r) {
               "participants asked for each update wanted, so that slow ones need not be waited for");
   keys.number("round.deadline_seconds", r.deadline_seconds, {0.01, kMany},
               "seconds after which a round ends with what has come");
+  keys.number("round.grace_seconds", r.grace_seconds, {0, kMany},
+              "seconds that a round with all its updates stays open for those who are nearly done");
+  keys.number("round.min_interval_seconds", r.min_interval_seconds, {0, kMany},
+              "seconds after an update that counts before its participant is asked again");
+  keys.number("round.retry_seconds", r.retry_seconds, {0, kMany},
+              "seconds, to twice as many, after which those who are not asked come back; 0 = they keep their lines");
   keys.number("round.return_seconds", r.return_seconds, {0, kMany},
               "seconds that a participant whose line was lost has to come back");
   keys.number("round.resume_seconds", r.resume_seconds, {0, kMany},
@@ -199,6 +205,10 @@ class Rules {
       refuse(shown("round.cohort") + " is more than the " + std::to_string(codec::kMaxContributions) +
              " updates that a round can sum");
     }
+    if (r.retry_seconds > 0 && !cohort) {
+      refuse(shown("round.retry_seconds") + " does not go with " + shown("round.cohort") +
+             ": those who come back later are not there to be counted; give round.cohort as a number");
+    }
     if (s_.training.max_seconds >= r.deadline_seconds) {
       refuse(shown("training.max_seconds") + " must be below " + shown("round.deadline_seconds") +
              ", so that updates have time to arrive");
@@ -270,9 +280,15 @@ void bind(Keys& keys, Settings& settings) {
 }
 
 bool may_change(std::string_view key) {
-  constexpr std::string_view kNames[] = {
-      "rounds", "round.participants", "round.deadline_seconds", "round.return_seconds", "round.resume_seconds",
-      "workers"};
+  constexpr std::string_view kNames[] = {"rounds",
+                                         "round.participants",
+                                         "round.deadline_seconds",
+                                         "round.grace_seconds",
+                                         "round.min_interval_seconds",
+                                         "round.retry_seconds",
+                                         "round.return_seconds",
+                                         "round.resume_seconds",
+                                         "workers"};
   constexpr std::string_view kGroups[] = {"target.", "evaluation.", "listen.", "session.", "store."};
   return std::find(std::begin(kNames), std::end(kNames), key) != std::end(kNames) ||
          std::any_of(std::begin(kGroups), std::end(kGroups), [&](auto group) { return key.starts_with(group); });

@@ -38,6 +38,9 @@ struct RoundPolicy {
   Share quorum = Share::parse("0.5");      // round.quorum: updates, of the cohort, without which a round is aborted
   double overselect = 1.0;                 // round.overselect: asked = cohort * overselect, rounded up; >= 1
   double deadline_seconds = 600;           // round.deadline_seconds: after that a round ends with what came
+  double grace_seconds = 0;                // round.grace_seconds: how long a complete round stays open
+  double min_interval_seconds = 0;         // round.min_interval_seconds: from an update that counts to the next offer
+  double retry_seconds = 0;                // round.retry_seconds: when those not asked come back; 0 = they stay
   double return_seconds = 5;               // round.return_seconds: how long one that lost its line may take to be back
   double resume_seconds = 60;              // round.resume_seconds: the same after the coordinator was started again
   std::uint64_t max_examples = 1u << 20;   // round.max_examples: cap on what one participant's update weighs

@@ -13,6 +13,8 @@ namespace {
 
 constexpr auto kGreetWithin = std::chrono::seconds(30);
 // Where the coordinator's wish for pings ends: our own pings keep the line alive however seldom it sends.
+// Shortest wait for which the line is given up.
+constexpr double kMinSecondsAway = 20;
 constexpr double kMinPingSeconds = 0.1, kMaxPingSeconds = 600;
 
 }  // namespace
@@ -46,6 +48,7 @@ asio::awaitable<SessionEnd> Session::run() {
 void Session::stop() {
   if (end_) return;
   end(SessionEnd::How::Stopped, "stopped");
+  leaving_ = true;
   outbox_.leave("the participant stops");
 }
 
@@ -88,7 +91,7 @@ asio::awaitable<void> Session::greet() {
 }
 
 asio::awaitable<void> Session::listen() {
-  while (!end_ || end_->how == SessionEnd::How::Stopped) {
+  while (!end_ || leaving_) {
     const auto payload = co_await channel_->receive(now() + outbox_.patience());
     if (!payload) {
       end(SessionEnd::How::Lost, "the coordinator closed the line");
@@ -128,8 +131,8 @@ void Session::dispatch(wire::Message message) {
   if (const auto* proceed = std::get_if<wire::Proceed>(&message)) return on(*proceed);
   if (const auto* goodbye = std::get_if<wire::Goodbye>(&message)) return on(*goodbye);
   if (const auto* ping = std::get_if<wire::Ping>(&message)) return outbox_.answer(ping->number);
-  // Wait: the line stays open and we listen anyway.
-  if (std::holds_alternative<wire::Pong>(message) || std::holds_alternative<wire::Wait>(message)) return;
+  if (const auto* wait = std::get_if<wire::Wait>(&message)) return on(*wait);
+  if (std::holds_alternative<wire::Pong>(message)) return;
   fail(Error::Kind::Malformed,
        "the coordinator sent " + std::string(wire::name_of(message)) + ", which it may not at this point");
 }
@@ -164,6 +167,14 @@ void Session::on(const wire::Proceed& proceed) {
     fail(Error::Kind::Malformed, "the coordinator asks for an update from behind its end on");
   delivery_->proceed = proceed.offset;
   changed_.notify();
+}
+
+// A short wait is cheaper with the line kept than with a new one made.
+void Session::on(const wire::Wait& wait) {
+  if (end_ || current_ || next_ || mine_.pending.find() || wait.seconds < kMinSecondsAway) return;
+  end(SessionEnd::How::Goodbye, "nothing to do: " + wait.reason, wait.seconds);
+  leaving_ = true;
+  outbox_.leave("coming back later");
 }
 
 void Session::on(const wire::Goodbye& goodbye) {

@@ -114,6 +114,7 @@ class Session {
   void on(const wire::RoundClosed& closed);
   void on(const wire::Verdict& verdict);
   void on(const wire::Proceed& proceed);
+  void on(const wire::Wait& wait);
   void on(const wire::Goodbye& goodbye);
   void end(SessionEnd::How how, const std::string& reason, double retry_seconds = 0);
 
@@ -146,6 +147,7 @@ class Session {
   net::Signal changed_;  // the worker has something to look at
   std::string run_;
   std::optional<SessionEnd> end_;
+  bool leaving_ = false;  // our goodbye is on its way; the line ends when the coordinator has it
   std::uint64_t verdicts_ = 0, accepted_ = 0;
   std::unique_ptr<Job> current_, next_;
   std::optional<Delivery> delivery_;

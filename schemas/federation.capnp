@@ -219,7 +219,7 @@ struct RoundClosed {
 }
 
 struct Wait {
-  # Nothing to do for so long: keep the line open and listen, or close it and come back then.
+  # Nothing to do for so long: keep the line open and listen, or say Goodbye and come back then.
 
   seconds @0 :Seconds;
   reason @1 :Text;

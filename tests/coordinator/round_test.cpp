@@ -33,11 +33,12 @@ class RoundTest : public ::testing::Test {
   struct Terms {
     std::uint32_t goal = 4, quorum = 2;
     milliseconds window{5000};
+    milliseconds grace{0};
   };
 
   void begin() { begin(Terms{}); }
   void begin(const Terms& terms, Lines connected = {"ada", "bob", "cleo", "dan"}) {
-    round_.emplace(RoundTerms{1, terms.goal, terms.quorum, at(60'000), terms.window}, selected_);
+    round_.emplace(RoundTerms{1, terms.goal, terms.quorum, at(60'000), terms.window, terms.grace}, selected_);
     start_ = lines(round_->start(at(0), connected));
   }
   static TimePoint at(int ms) { return TimePoint(milliseconds(1'000'000 + ms)); }
@@ -286,6 +287,52 @@ TEST_F(RoundTest, OwnMistakesAreCaught) {
   EXPECT_THROW(made(0, 0, {"ada"}), Error);
   EXPECT_THROW(made(1, 2, {"ada"}), Error);
   EXPECT_THROW(made(1, 1, {"ada", "ada"}), Error);
+}
+
+TEST_F(RoundTest, ACompleteRoundStaysOpenForItsGrace) {
+  begin({.goal = 2, .quorum = 1, .grace = milliseconds(500)});
+  arrived("ada", 10);
+  EXPECT_THAT(arrived("bob", 20), ElementsAre("count bob"));
+  EXPECT_EQ(round_->next_wake(), at(520));
+  EXPECT_THAT(arrived("cleo", 519), ElementsAre("count cleo"));
+  EXPECT_THAT(tick(520), ElementsAre("close dan: the round is complete", "publish"));
+  EXPECT_EQ(round_->accepted(), 3U);
+}
+
+TEST_F(RoundTest, AGraceEndsWithTheLastOneAndWithTheDeadline) {
+  begin({.goal = 3, .quorum = 1, .grace = milliseconds(500'000)});
+  arrived("ada", 10);
+  arrived("bob", 20);
+  arrived("cleo", 30);
+  EXPECT_EQ(round_->next_wake(), at(60'000));
+  EXPECT_THAT(arrived("dan", 40), ElementsAre("count dan", "publish"));
+  begin({.goal = 3, .quorum = 1, .grace = milliseconds(500'000)});
+  for (const char* name : {"ada", "bob", "cleo"}) arrived(name, 10);
+  EXPECT_THAT(tick(60'000), ElementsAre("close dan: the round is complete", "publish"));
+}
+
+TEST_F(RoundTest, WhatWasFinalBeforeARestartStaysSoAndTheOthersHaveLonger) {
+  RoundTerms terms{1, 3, 2, at(60'000), milliseconds(5000)};
+  terms.start_window = milliseconds(20'000);
+  round_.emplace(terms, selected_);
+  round_->restore("ada", Fate::Accepted, "");
+  round_->restore("bob", Fate::Refused, "not_finite");
+  EXPECT_THAT(lines(round_->start(at(0), {"ada", "bob"})), IsEmpty());
+  EXPECT_EQ(round_->accepted(), 1U);
+  EXPECT_THAT(tick(19'000), IsEmpty());
+  EXPECT_THAT(joined("cleo", 19'500), ElementsAre("offer cleo"));
+  EXPECT_THAT(arrived("ada", 19'600), ElementsAre("refuse ada: counted before"));
+  EXPECT_THAT(arrived("cleo", 19'700), ElementsAre("count cleo"));
+  EXPECT_THAT(tick(20'000), ElementsAre("publish"));
+  EXPECT_THAT(round_->refused(), ElementsAre(Pair("not_finite", 1U), Pair("vanished", 1U)));
+}
+
+TEST_F(RoundTest, ARoundThatWasCompleteBeforeARestartEndsAtOnce) {
+  round_.emplace(RoundTerms{1, 2, 2, at(60'000), milliseconds(5000)}, selected_);
+  round_->restore("ada", Fate::Accepted, "");
+  round_->restore("dan", Fate::Accepted, "");
+  EXPECT_THAT(lines(round_->start(at(0), {})),
+              ElementsAre("close bob: the round is complete", "close cleo: the round is complete", "publish"));
 }
 
 }  // namespace

@@ -95,6 +95,44 @@ TEST_F(ServerTest, TheNextRoundStartsFromTheModelOfTheLast) {
   EXPECT_EQ(record(2).model_digest, digest_of(moved(moved(graph_.parameters(), first), second)));
 }
 
+TEST_F(ServerTest, OneThatIsNotAskedIsToldWhenToComeBack) {
+  settings_.round.cohort = Share::parse("2");
+  settings_.round.retry_seconds = 30;
+  settings_.round.participants = Share::parse("3");
+  start({"alice", "bob", "carol"});
+  int asked = 0, away = 0;
+  for (auto* each : {&alice(), &bob(), &carol()}) {
+    settle();
+    ASSERT_FALSE(each->line().inbox.empty());
+    if (std::holds_alternative<wire::Offer>(each->line().inbox.front())) {
+      take_part(*each);
+      ++asked;
+    } else {
+      const auto wait = each->expects<wire::Wait>();
+      EXPECT_GE(wait.seconds, 30);
+      EXPECT_LE(wait.seconds, 60);
+      ++away;
+    }
+  }
+  EXPECT_EQ(asked, 2);
+  EXPECT_EQ(away, 1);
+  record(1);
+}
+
+TEST_F(ServerTest, OneWhoseUpdateCountedRestsBeforeItIsAskedAgain) {
+  settings_.rounds = 2;
+  settings_.round.min_interval_seconds = 20;
+  start({"alice", "bob"});
+  for (auto* each : {&alice(), &bob()}) take_part(*each);
+  for (auto* each : {&alice(), &bob()}) expect_accepted(*each);
+  record(1);
+  pass(19);
+  alice().expects_silence();
+  pass(2);
+  for (auto* each : {&alice(), &bob()}) take_part(*each);
+  EXPECT_EQ(record(2).accepted, 2U);
+}
+
 // A model large enough, and slow enough, for a difference to be smaller than the copy.
 class DifferencesTest : public ServerTest {
  protected:
