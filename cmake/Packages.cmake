@@ -26,6 +26,17 @@ target_compile_definitions(tributary_asio INTERFACE ASIO_STANDALONE ASIO_NO_DEPR
 target_link_libraries(tributary_asio INTERFACE Threads::Threads)
 set_target_properties(tributary_asio PROPERTIES EXPORT_NAME asio)
 
+# RESTinio on stand-alone Asio: headers, and the parser that they use.
+find_path(RESTINIO_INCLUDE_DIR restinio/all.hpp REQUIRED)
+find_library(HTTP_PARSER_LIBRARY http_parser REQUIRED)
+find_package(fmt REQUIRED)
+add_library(tributary_restinio INTERFACE)
+add_library(tributary::restinio ALIAS tributary_restinio)
+target_compile_definitions(tributary_restinio INTERFACE RESTINIO_ASIO_STANDALONE)
+target_include_directories(tributary_restinio SYSTEM INTERFACE ${RESTINIO_INCLUDE_DIR})
+target_link_libraries(tributary_restinio INTERFACE ${HTTP_PARSER_LIBRARY} fmt::fmt)
+set_target_properties(tributary_restinio PROPERTIES EXPORT_NAME restinio)
+
 # ONNX: its headers need these definitions to agree with the library that Debian built.
 find_path(ONNX_INCLUDE_DIR onnx/onnx_pb.h REQUIRED)
 find_library(ONNX_LIBRARY onnx REQUIRED)

@@ -20,6 +20,8 @@
 
 #include <asio/awaitable.hpp>
 
+#include "common/base/bytes.h"
+#include "common/base/digest.h"
 #include "common/base/files.h"
 #include "common/data/dataset.h"
 #include "common/net/channel.h"
@@ -66,12 +68,23 @@ struct AgentOptions {
   double simulated_examples_per_second = 0;
 };
 
+// An edge copy that an agent has received, whole and checked against its digest.
+struct ReceivedCopy {
+  std::uint64_t made_by = 0;  // the round after which the model stood so; 0 = before the first
+  Digest model;
+  std::shared_ptr<const Bytes> skeleton;  // the graph without its values (model/skeleton.h)
+  Digest digest;
+  std::shared_ptr<const Bytes> blob;  // codec/edge_copy.h
+};
+
 // What a user may want to see. Called on the network thread.
 class AgentObserver {
  public:
   virtual ~AgentObserver() = default;
   virtual void connected(const std::string& federation) { (void)federation; }
   virtual void offered(std::uint64_t round) { (void)round; }
+  // Before it is trained from. Keeps its memory for as long as it is held.
+  virtual void received(const ReceivedCopy& copy) { (void)copy; }
   struct Trained {
     std::uint64_t round = 0, examples = 0, update_bytes = 0;
     double loss = 0, accuracy = 0, seconds = 0;

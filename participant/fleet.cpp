@@ -55,7 +55,7 @@ void Fleet::add(const net::Bundle& bundle, data::View examples) {
   Connector connect = connect_with(*runtime_, bundle, options_.server);
   AgentOptions agent = options_.agent;
   agent.name = bundle.name;
-  Member& member = members_.emplace_back(bundle.name, options_.quiet);
+  Member& member = members_.emplace_back(bundle.name, options_);
   member.agent = std::make_unique<Agent>(*runtime_, files_, std::move(connect), fixed_examples(std::move(examples)),
                                          std::move(agent), &member.narrator);
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -45,6 +46,7 @@ struct FleetOptions {
   unsigned workers = 1;
   AgentOptions agent;  // name and workshop are the fleet's
   bool quiet = false;
+  std::function<void(const ReceivedCopy&)> edge_copies = {};  // told of each that a participant receives
 };
 
 class Fleet {
@@ -58,7 +60,8 @@ class Fleet {
 
  private:
   struct Member {
-    Member(const std::string& the_name, bool quiet) : name(the_name), narrator(the_name, quiet) {}
+    Member(const std::string& the_name, const FleetOptions& options)
+        : name(the_name), narrator(the_name, options.quiet, options.edge_copies) {}
     std::string name;
     Narrator narrator;
     std::unique_ptr<Agent> agent;

@@ -1,7 +1,9 @@
-// tributary-participant: joins a federation, as one participant or as many; or learns a stream alone.
+// tributary-participant: joins a federation, as one participant or as many, and serves models; or learns a stream
+// alone.
 #include <algorithm>
 #include <cstdio>
 #include <iostream>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -13,6 +15,9 @@
 #include "common/options/data_keys.h"
 #include "participant/fleet.h"
 #include "participant/learn_command.h"
+#include "participant/predictor/commands.h"
+#include "participant/predictor/edge_feed.h"
+#include "participant/predictor/service.h"
 
 namespace tributary::participant {
 namespace {
@@ -22,9 +27,13 @@ constexpr std::string_view kProgram = "tributary-participant";
 struct Settings {
   data::DataSource data;
   AgentOptions agent;
+  predictor::ServeSettings serve;
 };
 
-void bind(options::Keys& keys, Settings& settings) {
+// The name under which a running agent serves its edge copies.
+constexpr const char* kEdgeModel = "edge";
+
+void bind_run(options::Keys& keys, Settings& settings) {
   options::bind_data(keys, settings.data, "data", "private examples");
   keys.number("retry.seconds", settings.agent.retry_seconds, {0.01, 3600},
               "first pause after a lost line, in seconds; doubled each time");
@@ -33,6 +42,7 @@ void bind(options::Keys& keys, Settings& settings) {
              "failures in a row after which it gives up; 0 = never");
   keys.count("limit.model_bytes", settings.agent.max_model_bytes, {1024, 1e15},
              "largest model or edge copy that is accepted, in bytes");
+  predictor::bind(keys, settings.serve);
 }
 
 options::Command run_command() {
@@ -46,12 +56,15 @@ options::Command run_command() {
       {"state", "DIR", "folder for what must survive a restart; default: memory only"},
       {"workers", "N", "threads that train, 1 to 1024; default: 1"},
       {"quiet", "", "prints no line for each round"},
+      {"serve", "", "answers inference requests with the newest edge copy, as model \"edge\", at serve.listen"},
+      {"check-config", "", "checks configuration, bundles and examples, and ends"},
   };
   command.examples =
       "  tributary-participant run --bundle alice.bundle --data.images=train-images --data.labels=train-labels\n"
       "  tributary-participant run --bundles fleet --workers 4 --config fleet.conf --data.subset='parts/{name}.index'\n"
       "  tributary-participant run --bundle bob.bundle --state /var/lib/tributary --data.format=csv "
       "--data.file=bob.csv\n"
+      "  tributary-participant run --bundle bob.bundle --config bob.conf --serve --serve.listen=127.0.0.1:8080\n"
       "\"{name}\" in a path of data.* stands for the participant's name.";
   return command;
 }
@@ -85,33 +98,85 @@ int run(const options::Arguments& arguments, const options::Keys& keys, const Se
   options.quiet = arguments.has("quiet");
   options.agent = settings.agent;
   options.agent.state = arguments.get("state");
+  std::unique_ptr<predictor::Service> service;
+  std::unique_ptr<predictor::EdgeFeed> feed;
+  if (arguments.has("serve")) {
+    service = std::make_unique<predictor::Service>(settings.serve, std::vector<std::string>{kEdgeModel});
+    feed =
+        std::make_unique<predictor::EdgeFeed>(service->predictor(), kEdgeModel, service->slots(), service->max_batch());
+    options.edge_copies = [&feed](const ReceivedCopy& copy) { feed->offer(copy); };
+  }
   const SystemClock clock;
   RealFiles files;
   Fleet fleet(clock, files, options);
   SharedExamples examples(settings.data);
   for (const auto& bundle : bundles) fleet.add(bundle, examples.of(bundle.name));
+  if (arguments.has("check-config")) {
+    std::cout << "the configuration is fine: " << bundles.size()
+              << (bundles.size() == 1 ? " participant\n" : " participants\n");
+    return 0;
+  }
+  if (service) {
+    service->start();
+    std::cout << "serving on " << service->address() << std::endl;
+  }
   return fleet.run();
 }
 
-int main_of(std::vector<std::string> words) {
-  const std::vector<options::Command> commands{run_command(), learn_command()};
-  if (words.empty() || words[0] == "--help" || words[0] == "-h") {
-    std::cout << options::help(kProgram, "joins a federation as a participant, or as many", commands);
-    return words.empty() ? 2 : 0;
-  }
-  if (words[0] == commands[1].name) return run_learn(kProgram, {words.begin() + 1, words.end()});
-  if (words[0] != commands[0].name)
-    fail(Error::Kind::Malformed, "unknown command '" + words[0] + "': the commands are run and learn");
-  words.erase(words.begin());
+struct Entry {
+  options::Command command;
+  void (*bind)(options::Keys&, Settings&);
+  int (*act)(const options::Arguments&, const options::Keys&, const Settings&);
+};
+
+std::vector<Entry> entries() {
+  return {{run_command(), bind_run, run},
+          {predictor::serve_command(), [](options::Keys& keys, Settings& s) { predictor::bind(keys, s.serve); },
+           [](const options::Arguments& arguments, const options::Keys&, const Settings& s) {
+             return predictor::serve(arguments, s.serve);
+           }},
+          {predictor::predict_command(),
+           [](options::Keys& keys, Settings& s) { options::bind_data(keys, s.data, "data", "examples"); },
+           [](const options::Arguments& arguments, const options::Keys& keys, const Settings& s) {
+             return predictor::predict(arguments, keys, s.data);
+           }}};
+}
+
+int perform(const Entry& entry, const std::vector<std::string>& words) {
   Settings settings;
   options::Keys keys;
-  bind(keys, settings);
-  const auto arguments = options::parse(commands[0], &keys, words);
+  entry.bind(keys, settings);
+  const auto arguments = options::parse(entry.command, &keys, words);
   if (!arguments) {
-    std::cout << options::help(kProgram, commands[0], &keys);
+    std::cout << options::help(kProgram, entry.command, &keys);
     return 0;
   }
-  return run(*arguments, keys, settings);
+  return entry.act(*arguments, keys, settings);
+}
+
+int main_of(std::vector<std::string> words) {
+  std::vector<options::Command> commands;
+  std::vector<std::string> names;
+  for (const Entry& entry : entries()) {
+    commands.push_back(entry.command);
+    names.push_back(entry.command.name);
+  }
+  commands.push_back(learn_command());
+  names.push_back(commands.back().name);
+  if (words.empty() || words[0] == "--help" || words[0] == "-h") {
+    std::cout << options::help(
+        kProgram, "joins a federation as a participant, or as many; serves models; learns a stream", commands);
+    return words.empty() ? 2 : 0;
+  }
+  const std::string name = words.front();
+  words.erase(words.begin());
+  if (name == names.back()) return run_learn(kProgram, words);
+  for (const Entry& entry : entries()) {
+    if (entry.command.name == name) return perform(entry, words);
+  }
+  const auto meant = nearest(name, names);
+  fail(Error::Kind::Malformed,
+       "unknown command '" + name + "'" + (meant ? "; did you mean " + *meant + "?" : "; see --help"));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 // Belongs to the network thread.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "participant/agent.h"
@@ -12,9 +13,14 @@ namespace tributary::participant {
 
 class Narrator final : public AgentObserver {
  public:
-  Narrator(std::string name, bool quiet) : name_(std::move(name)), quiet_(quiet) {}
+  // `edge_copies` may be empty.
+  Narrator(std::string name, bool quiet, std::function<void(const ReceivedCopy&)> edge_copies = {})
+      : name_(std::move(name)), quiet_(quiet), edge_copies_(std::move(edge_copies)) {}
 
   void connected(const std::string& federation) override;
+  void received(const ReceivedCopy& copy) override {
+    if (edge_copies_) edge_copies_(copy);
+  }
   void trained(const Trained& result) override { result_ = result; }
   void verdict(std::uint64_t round, bool accepted, const std::string& reason) override;
   void disconnected(const std::string& reason, double retry_seconds) override;
@@ -25,6 +31,7 @@ class Narrator final : public AgentObserver {
 
   std::string name_;
   bool quiet_;
+  std::function<void(const ReceivedCopy&)> edge_copies_;
   Trained result_;
 };
 

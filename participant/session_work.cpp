@@ -119,6 +119,8 @@ asio::awaitable<Session::Outcome> Session::learn_and_send(Job& job, const Assign
   if (!co_await fetch_model(job, assignment.model)) co_return Outcome{};
   SharedBlob edge = co_await fetch_edge(job, assignment);
   if (!edge) co_return Outcome{};
+  mine_.observer.received({assignment.round > 0 ? assignment.round - 1 : 0, assignment.model.digest, mine_.skeleton,
+                           assignment.edge.digest, edge});
   std::optional<Belongings::KeptCopy> to_keep;
   if (codec::has_edge_integers(*edge)) to_keep = Belongings::KeptCopy{assignment.edge.digest, edge};
   ResidualKey key{run_, {}, 0};
