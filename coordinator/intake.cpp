@@ -22,7 +22,7 @@ Intake::Intake(net::Runtime& runtime, model::LayoutPtr layout, std::uint64_t max
       sum_(layout_, max_examples),
       folding_(runtime.io()) {}
 
-asio::awaitable<std::string> Intake::find_fault(const Upload& upload) {
+asio::awaitable<std::string> Intake::find_fault(Upload& upload) {
   codec::UpdateCheck check;
   double took = 0;
   co_await runtime_.on_worker([&] {
@@ -32,6 +32,7 @@ asio::awaitable<std::string> Intake::find_fault(const Upload& upload) {
     took = seconds(runtime_.clock().now() - begun);
   });
   seconds_ += took;
+  upload.factor = check.factor;
   co_return check.fault == codec::UpdateFault::None ? "" : std::string(codec::name_of(check.fault));
 }
 
@@ -68,7 +69,7 @@ void Intake::add(const std::vector<Waiting>& updates) {
   std::vector<Accumulator::Contribution> contributions;
   for (const Waiting& each : updates) {
     files.push_back(each.upload->spool.map());
-    contributions.push_back({files.back()->bytes(), each.upload->announced.examples});
+    contributions.push_back({files.back()->bytes(), each.upload->announced.examples, each.upload->factor});
   }
   sum_.add(contributions, threads_, [&](ByteSpan read) { files.front()->forget(read); });
 }

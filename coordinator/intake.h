@@ -27,9 +27,9 @@ class Intake {
   Intake(net::Runtime& runtime, model::LayoutPtr layout, std::uint64_t max_examples, const codec::UpdateLimits& limits,
          unsigned threads);
 
-  // Whether the complete upload is an update of this model. The fault in words, or empty.
+  // Whether the complete upload is an update of this model. The fault in words, or empty; then upload.factor is set.
   // Throws Unavailable when its file cannot be read.
-  asio::awaitable<std::string> find_fault(const Upload& upload);
+  asio::awaitable<std::string> find_fault(Upload& upload);
 
   // Adds an update that has no fault; then calls `added`.
   void fold(std::shared_ptr<Upload> upload, std::function<void()> added);

@@ -149,6 +149,7 @@ void LiveRound::act(const CountUpdate& action) {
   const auto at = arrived_.find(action.participant);
   TRIBUTARY_CHECK(at != arrived_.end());
   counted_[action.participant] = at->second->announced;
+  clipped_ += at->second->factor < 1;
   around_.intake.fold(at->second, [self = shared_from_this(), name = action.participant] { self->added(name); });
 }
 
@@ -184,6 +185,7 @@ void LiveRound::describe(RoundRecord& record) const {
   record.selected = round_.selected();
   record.accepted = round_.accepted();
   record.refused = round_.refused();
+  record.clipped = clipped_;
   double weights = 0, bytes = 0;
   std::vector<double> train, decode;
   for (const auto& [name, update] : counted_) {
@@ -192,6 +194,7 @@ void LiveRound::describe(RoundRecord& record) const {
     record.train_loss += weight * update.train_loss;
     record.train_accuracy += weight * update.train_accuracy;
     bytes += static_cast<double>(update.blob_bytes);
+    ++record.encodings[update.encoding];
     train.push_back(update.train_seconds);
     decode.push_back(update.decode_seconds);
     record.participant_peak_rss_bytes = std::max(record.participant_peak_rss_bytes, update.peak_rss_bytes);

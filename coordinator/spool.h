@@ -51,6 +51,7 @@ struct Upload {
 
   wire::Update announced;
   Spool spool;
+  double factor = 1;  // by which its values count, when it was found good: below 1 where it was clipped
 };
 
 // The folder of a coordinator's spools: gives each a name of its own. Network thread.

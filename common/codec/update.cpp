@@ -249,7 +249,9 @@ UpdateCheck check_update(ByteSpan blob, const model::ParameterLayout& layout, co
     return {UpdateFault::NormTooLarge,
             "update: norm " + std::to_string(norm) + ", at most " + std::to_string(*limits.max_norm), norm};
   }
-  return {UpdateFault::None, {}, norm};
+  UpdateCheck good{UpdateFault::None, {}, norm};
+  if (limits.clip_norm && norm > *limits.clip_norm) good.factor = *limits.clip_norm / norm;
+  return good;
 }
 
 std::vector<float> decode_update(ByteSpan blob, const model::ParameterLayout& layout) {
