@@ -17,29 +17,30 @@ struct Pruned {
   std::vector<float> kept;
 };
 
-// Prunes a block in place. Rounding loses nothing here, so the residual is 0.
-Pruned prune(const EdgeWeights& w, const EdgeBlock& block) {
+// Prunes a block in place. Rounding loses nothing here, so the residual is 0. `scratch` has room for a block and
+// kSlack: what stays is packed there first, so that what is kept has no room to spare.
+Pruned prune(const EdgeWeights& w, const EdgeBlock& block, std::span<float> scratch) {
   const Cut& cut = w.cuts[block.tensor];
   const std::uint64_t place = w.places[block.tensor] + block.begin, at = w.specs[block.tensor]->offset + block.begin;
-  Pruned made{std::vector<std::uint8_t>(block.mask_bytes()), std::vector<float>(block.size() + kSlack / sizeof(float))};
+  Pruned made{std::vector<std::uint8_t>(block.mask_bytes()), {}};
   // Where the treatment of ties changes, down to a whole byte of the mask; the rest of that byte goes singly.
   const std::uint64_t tie_end = cut.first_kept_tie <= place ? 0 : cut.first_kept_tie - place;
   const std::size_t middle = static_cast<std::size_t>(std::min<std::uint64_t>(tie_end, block.size())) / 8 * 8;
   const std::size_t behind = tie_end % 8 == 0 || middle == block.size() ? middle : std::min(middle + 8, block.size());
   std::size_t count =
-      kernels().pack_float(w.x.data() + at, middle, cut.keep_from(place), made.mask.data(), made.kept.data());
+      kernels().pack_float(w.x.data() + at, middle, cut.keep_from(place), made.mask.data(), scratch.data());
   for (std::size_t i = middle; i < behind; ++i) {
     const float x = w.x[at + i];
     const Magnitude magnitude = std::bit_cast<Magnitude>(std::abs(x));
     if (magnitude == 0 || magnitude < cut.keep_from(place + i)) continue;
     made.mask[i / 8] = static_cast<std::uint8_t>(made.mask[i / 8] | 1u << (i % 8));
-    made.kept[count++] = x;
+    scratch[count++] = x;
   }
   if (behind < block.size()) {
     count += kernels().pack_float(w.x.data() + at + behind, block.size() - behind, cut.keep_from(place + behind),
-                                  made.mask.data() + behind / 8, made.kept.data() + count);
+                                  made.mask.data() + behind / 8, scratch.data() + count);
   }
-  made.kept.resize(count);
+  made.kept.assign(scratch.begin(), scratch.begin() + static_cast<std::ptrdiff_t>(count));
   const auto* kept = reinterpret_cast<const BlobFloat*>(made.kept.data());
   if (!w.values.empty()) kernels().expand_float(made.mask.data(), kept, count, block.size(), w.values.data() + at);
   if (!w.residual.empty()) std::fill_n(w.residual.begin() + static_cast<std::ptrdiff_t>(at), block.size(), 0.0F);
@@ -69,7 +70,8 @@ Bytes record_of(ByteWriter head, const StreamEncoder& masks, std::span<Pruned> b
 EncodedWeights encode(const EdgeWeights& w) {
   std::vector<Pruned> pruned(w.blocks.size());
   parallel_ranges(w.blocks.size(), 1, w.threads, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t b = begin; b < end; ++b) pruned[b] = prune(w, w.blocks[b]);
+    std::vector<float> scratch(kEdgeBlock + kSlack / sizeof(float));
+    for (std::size_t b = begin; b < end; ++b) pruned[b] = prune(w, w.blocks[b], scratch);
   });
   EncodedWeights made;
   std::size_t b = 0;
