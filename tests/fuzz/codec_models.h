@@ -59,7 +59,7 @@ inline Bytes edge_copy_of(std::span<const std::uint8_t> input) {
   if ((input[0] & kHeader) != 0) {
     const EdgeForm& form = kEdgeForms[edge_form_of(input[0])];
     blob = to_bytes("TREC");
-    for (const unsigned byte : {1u, unsigned{form.bits}, form.block & 255u, form.block >> 8u}) {
+    for (const int byte : {1, int{form.bits}, form.block & 255, form.block >> 8}) {
       blob.push_back(static_cast<std::byte>(byte));
     }
     const auto& digest = layout_of(input[0])->digest().bytes;
