@@ -29,7 +29,7 @@ Accumulator::Accumulator(model::LayoutPtr layout, std::uint64_t max_examples)
 }
 
 void Accumulator::add(ByteSpan blob, std::uint64_t examples, unsigned threads) {
-  const Contribution only{blob, examples};
+  const Contribution only{blob, examples, 1};
   add(std::span(&only, 1), threads);
 }
 
@@ -40,7 +40,8 @@ void Accumulator::add(std::span<const Contribution> contributions, unsigned thre
   for (const Contribution& each : contributions) {
     TRIBUTARY_CHECK(each.examples > 0);
     const std::uint64_t counted = std::min(each.examples, max_examples_);
-    weighted.push_back({each.blob, static_cast<double>(counted) / static_cast<double>(max_examples_)});
+    const double weight = static_cast<double>(counted) / static_cast<double>(max_examples_);
+    weighted.push_back({each.blob, weight * each.factor});
     examples += counted;
   }
   clear_ = false;

@@ -28,6 +28,7 @@ class Accumulator {
   struct Contribution {
     ByteSpan blob;
     std::uint64_t examples = 0;
+    double factor = 1;  // multiplied into its values (codec::UpdateCheck::factor), not into what its examples weigh
   };
   void add(std::span<const Contribution> contributions, unsigned threads, const codec::BytesRead& read = {});
   // Adds the sum of another of the same layout and cap.

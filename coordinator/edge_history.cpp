@@ -8,12 +8,23 @@
 
 namespace tributary::coordinator {
 
+namespace {
+// Of copies that may be kept, however small the model.
+constexpr std::uint64_t kLeastBytes = std::uint64_t{16} << 20;
+}  // namespace
+
 void EdgeHistory::add(const Digest& digest, std::shared_ptr<const wire::FramedBlob> blob) {
   made_.clear();
   deltas_.clear();
   std::erase_if(kept_, [&](const Copy& copy) { return copy.digest == digest; });
   kept_.push_front({digest, std::move(blob)});
-  if (kept_.size() > copies_ + std::size_t{1}) kept_.pop_back();
+  const std::uint64_t most = std::max(kLeastBytes, layout_->size() * sizeof(float) / 2);
+  std::uint64_t bytes = 0;
+  std::size_t keep = 1;
+  while (keep < kept_.size() && keep <= copies_ && bytes + kept_[keep].blob->blob_bytes() <= most) {
+    bytes += kept_[keep++].blob->blob_bytes();
+  }
+  kept_.resize(keep);
 }
 
 bool EdgeHistory::has(const Digest& digest) const {

@@ -3,8 +3,9 @@
 // The last edge copies, and the differences that lead from them to the present one: each made once, when a participant
 // that is asked to take part holds its base, and kept until the next copy comes.
 //
-// Memory: the blobs of the copies kept (about 0.6 bytes a parameter each, half-pruned) and the differences made; while
-// one is made, 5 bytes a parameter.
+// Memory: the blobs of the copies kept, together at most half the model's float32 bytes or 16 MiB, whichever is more (a
+// half-pruned copy takes about 0.45 bytes a parameter); and the differences made; while one is made, 5 bytes a
+// parameter.
 //
 // Life: add() each copy when it is published; make() before a round; deltas() any number of times. One thread at a
 // time.
@@ -29,7 +30,7 @@ class EdgeHistory {
     std::shared_ptr<const wire::FramedBlob> blob;
   };
 
-  // Keeps `copies` beside the present one, all of 8 bits a weight unless `copies` is 0. `threads` encode.
+  // Keeps up to `copies` beside the present one, all with integers unless `copies` is 0. `threads` encode.
   EdgeHistory(model::LayoutPtr layout, std::uint32_t copies, unsigned threads)
       : layout_(std::move(layout)), copies_(copies), threads_(threads) {}
 

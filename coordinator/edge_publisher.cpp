@@ -9,14 +9,14 @@ namespace tributary::coordinator {
 namespace {
 
 // Without quantisation nothing is rounded, so there is no error to keep.
-bool rounds_weights(const EdgePolicy& policy) {
-  return policy.bits < 32;
+bool keeps_error(const EdgePolicy& policy) {
+  return policy.bits < 32 && policy.feedback;
 }
 
 }  // namespace
 
 EdgePublisher::EdgePublisher(model::LayoutPtr layout, const EdgePolicy& policy, unsigned threads)
-    : policy_(policy), threads_(threads), residual_(rounds_weights(policy) ? layout->size() : 0) {}
+    : policy_(policy), threads_(threads), residual_(keeps_error(policy) ? layout->size() : 0) {}
 
 double EdgePublisher::sparsity(std::uint64_t round) const {
   return codec::cubic_sparsity(policy_.initial_sparsity, policy_.sparsity, policy_.sparsity_begin, policy_.sparsity_end,
@@ -34,6 +34,7 @@ codec::EdgeCopy EdgePublisher::publish(const model::ParameterSet& global, std::u
                              .sparsity = sparsity(round),
                              .per_layer = policy_.per_layer,
                              .levels = policy_.levels,
+                             .block = policy_.block,
                              .threads = threads_,
                              .result = codec::EdgePlan::Result::Blob,
                              .previous_scales = scales_};

@@ -2,7 +2,7 @@
 //
 // Makes the edge copy of each round: the sparsity that the schedule says, quantisation with the scales of the copy
 // before where they still serve (EdgePlan::previous_scales), entropy coding, and the memory of what rounding lost
-// (error feedback). One thread at a time.
+// (error feedback, 4 bytes a parameter). One thread at a time.
 #pragma once
 
 #include <cstdint>

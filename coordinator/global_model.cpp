@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "common/base/error.h"
+#include "common/base/log.h"
+#include "common/codec/update.h"
 #include "common/model/skeleton.h"
 
 namespace tributary::coordinator {
@@ -14,6 +16,18 @@ constexpr std::uint32_t kChunkBytes = 256 * 1024;
 
 std::shared_ptr<const wire::FramedBlob> framed(Bytes blob) {
   return std::make_shared<const wire::FramedBlob>(std::move(blob), kChunkBytes);
+}
+
+std::string encoding_asked(const Settings& settings, const model::ParameterLayout& layout) {
+  if (settings.update_encoding != kAutoEncoding) return settings.update_encoding;
+  try {
+    const codec::UpdateEncoding chosen = codec::encoding_within(layout, settings.update_budget_bytes);
+    log::info("model", "update.encoding = auto: " + chosen.text() + ", about " +
+                           std::to_string(chosen.expected_bytes(layout)) + " bytes an update");
+    return chosen.text();
+  } catch (const Error& e) {
+    fail(e.kind(), "update.budget_bytes = " + std::to_string(settings.update_budget_bytes) + " " + e.what());
+  }
 }
 
 }  // namespace
@@ -31,7 +45,8 @@ GlobalModel::GlobalModel(const model::Graph& graph, const Settings& settings, un
       global_(graph.parameters()),
       optimizer_(global_.layout_ptr(), settings.server),
       publisher_(global_.layout_ptr(), settings.edge, threads),
-      history_(global_.layout_ptr(), settings.edge.bits == 8 ? settings.edge.history : 0, threads) {
+      history_(global_.layout_ptr(), settings.edge.bits != 32 ? settings.edge.history : 0, threads) {
+  update_encoding_ = encoding_asked(settings, global_.layout());
   make_edge_copy();
 }
 
@@ -116,7 +131,7 @@ std::shared_ptr<const Broadcast> GlobalModel::broadcast(std::uint64_t round) con
   offer.model_bytes = skeleton_.framed->blob_bytes();
   offer.edge = edge_digest_;
   offer.edge_bytes = framed_edge_->blob_bytes();
-  offer.encoding = settings_.update_encoding;
+  offer.encoding = update_encoding_;
   offer.seed = settings_.seed;
   offer.plan = settings_.training;
   broadcast->model = skeleton_.framed;

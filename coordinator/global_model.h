@@ -23,7 +23,8 @@ namespace tributary::coordinator {
 
 class GlobalModel {
  public:
-  // Makes edge copy 0. `threads` encode. Throws what encode_edge_copy throws.
+  // Makes edge copy 0. `threads` encode. Throws what encode_edge_copy throws, and Malformed when no encoding of an
+  // update of this model is as short as update.budget_bytes.
   GlobalModel(const model::Graph& graph, const Settings& settings, unsigned threads);
 
   // Moves the model by the mean of the sum, which is clear then, and makes the edge copy of `round`. REQUIRES:
@@ -82,6 +83,7 @@ class GlobalModel {
   std::shared_ptr<const wire::FramedBlob> framed_edge_;
   Digest edge_digest_, model_digest_;
   double edge_sparsity_ = 0;
+  std::string update_encoding_;  // asked for
 };
 
 }  // namespace tributary::coordinator

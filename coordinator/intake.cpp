@@ -27,7 +27,7 @@ void Intake::watch(Upload& upload) const {
   if (upload.spool.arrived_bytes() == 0) upload.checker.emplace(*layout_);
 }
 
-asio::awaitable<std::string> Intake::find_fault(const Upload& upload) {
+asio::awaitable<std::string> Intake::find_fault(Upload& upload) {
   std::optional<codec::UpdateCheck> check;
   if (upload.checker) check = upload.checker->finish(limits_);
   if (!check) {
@@ -40,6 +40,7 @@ asio::awaitable<std::string> Intake::find_fault(const Upload& upload) {
     });
     seconds_ += took;
   }
+  upload.factor = check->factor;
   co_return check->fault == codec::UpdateFault::None ? "" : std::string(codec::name_of(check->fault));
 }
 
@@ -96,7 +97,7 @@ void Intake::add(const std::vector<Waiting>& updates) {
   std::vector<Accumulator::Contribution> contributions;
   for (const Waiting& each : updates) {
     files.push_back(each.upload->spool.map());
-    contributions.push_back({files.back()->bytes(), each.upload->announced.examples});
+    contributions.push_back({files.back()->bytes(), each.upload->announced.examples, each.upload->factor});
   }
   sum_.add(contributions, threads_, [&](ByteSpan read) { files.front()->forget(read); });
 }

@@ -31,9 +31,9 @@ class Intake {
   // Judges the upload's bytes as they arrive, where its encoding allows. REQUIRES: the intake outlives the upload.
   void watch(Upload& upload) const;
 
-  // Whether the complete upload is an update of this model. The fault in words, or empty.
+  // Whether the complete upload is an update of this model. The fault in words, or empty; then upload.factor is set.
   // Throws Unavailable when its file cannot be read.
-  asio::awaitable<std::string> find_fault(const Upload& upload);
+  asio::awaitable<std::string> find_fault(Upload& upload);
 
   // The longest that an update waits for others.
   static constexpr Duration kPatience = std::chrono::milliseconds(200);

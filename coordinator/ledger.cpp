@@ -96,7 +96,8 @@ Ledger::Group Ledger::take_group() {
 void Ledger::add(const Group& group) {
   std::vector<store::UpdateAccepted> updates;
   for (const Acceptance& each : group.accepted) {
-    store::UpdateAccepted update{each.participant, each.upload->announced, each.upload->spool.file_name(), {}};
+    store::UpdateAccepted update{
+        each.participant, each.upload->announced, each.upload->spool.file_name(), {}, each.upload->factor};
     if (is_small(*each.upload)) {
       const auto file = each.upload->spool.map();
       update.bytes.assign(file->bytes().begin(), file->bytes().end());

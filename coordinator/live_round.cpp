@@ -44,6 +44,7 @@ void LiveRound::restore(const store::RoundContents& contents, const std::vector<
     const std::string& name = contents.accepted[i].participant;
     restore(name, Fate::Accepted, "");
     counted_[name] = accepted[i]->announced;
+    clipped_ += accepted[i]->factor < 1;
     around_.intake.fold(accepted[i], [] {});
     ++durable_;
   }
@@ -183,6 +184,7 @@ void LiveRound::act(const CountUpdate& action) {
   const auto at = arrived_.find(action.participant);
   TRIBUTARY_CHECK(at != arrived_.end());
   counted_[action.participant] = at->second->announced;
+  clipped_ += at->second->factor < 1;
   around_.ledger.accept(at->second, action.participant,
                         [self = shared_from_this(), name = action.participant] { self->counted(name); });
   around_.intake.fold(at->second, [] {});
@@ -227,6 +229,7 @@ void LiveRound::describe(RoundRecord& record) const {
   record.selected = round_.selected();
   record.accepted = round_.accepted();
   record.refused = round_.refused();
+  record.clipped = clipped_;
   double weights = 0, bytes = 0;
   std::vector<double> train, decode;
   for (const auto& [name, update] : counted_) {
@@ -235,6 +238,7 @@ void LiveRound::describe(RoundRecord& record) const {
     record.train_loss += weight * update.train_loss;
     record.train_accuracy += weight * update.train_accuracy;
     bytes += static_cast<double>(update.blob_bytes);
+    ++record.encodings[update.encoding];
     train.push_back(update.train_seconds);
     decode.push_back(update.decode_seconds);
     record.participant_peak_rss_bytes = std::max(record.participant_peak_rss_bytes, update.peak_rss_bytes);

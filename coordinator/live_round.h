@@ -98,6 +98,7 @@ class LiveRound : public std::enable_shared_from_this<LiveRound> {
 
   std::map<std::string, std::shared_ptr<Upload>> arrived_;  // checked, and the Round is being asked
   std::map<std::string, wire::Update> counted_;             // sorted, so that sums over them are the same each time
+  std::uint64_t clipped_ = 0;                               // of the counted
   std::size_t durable_ = 0;
   bool publish_ = false;
   std::string abort_reason_;

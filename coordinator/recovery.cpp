@@ -32,12 +32,14 @@ void make_again(const store::RunStore& store, const store::RoundEnded& ended, Gl
                 unsigned threads) {
   sum.clear();
   for (const store::UpdateAccepted& each : store.round(ended.round).accepted) {
+    std::unique_ptr<MappedFile> file;
     if (each.bytes.empty()) {
       store.check_update(each);
-      sum.add(store.uploads().map(store.spool() / each.file)->bytes(), each.announced.examples, threads);
-    } else {
-      sum.add(each.bytes, each.announced.examples, threads);
+      file = store.uploads().map(store.spool() / each.file);
     }
+    const Accumulator::Contribution contribution{file ? file->bytes() : ByteSpan(each.bytes), each.announced.examples,
+                                                 each.factor};
+    sum.add({&contribution, 1}, threads);
   }
   if (sum.updates() == 0) corrupt("round " + std::to_string(ended.round) + " was published, but has no updates");
   models.apply(sum, ended.round);
@@ -68,6 +70,7 @@ std::vector<std::shared_ptr<Upload>> recover_uploads(const store::RunStore& stor
   if (!store.unfinished()) return uploads;
   for (const store::UpdateAccepted& each : store.unfinished()->accepted) {
     auto upload = std::make_shared<Upload>(store.uploads(), store.spool() / each.file, each.announced, true);
+    upload->factor = each.factor;
     upload->spool.keep();
     uploads.push_back(std::move(upload));
   }

@@ -67,6 +67,15 @@ std::string reasons(const RoundRecord& record) {
   return text;
 }
 
+// How the updates are written: one way as its name, more with how often; and how many were clipped.
+std::string encodings(const RoundRecord& record) {
+  std::string text;
+  for (const auto& [encoding, count] : record.encodings) {
+    text += (text.empty() ? "" : ", ") + (record.encodings.size() > 1 ? std::to_string(count) + " " : "") + encoding;
+  }
+  return record.clipped == 0 ? text : text + "; " + std::to_string(record.clipped) + " clipped";
+}
+
 bool learns_classes(const Report& report) {
   return std::none_of(report.configuration.begin(), report.configuration.end(), [](const auto& pair) {
     return pair.first == "training.loss" && pair.second == "mean_squared_error";
@@ -285,6 +294,7 @@ std::string table_row(const RoundRecord& record) {
   out += cell(human_seconds(record.seconds.round));
   out += "<td class=\"code\" title=\"" + record.model_digest.hex() + "\">" + record.model_digest.hex().substr(0, 10) +
          "</td>";
+  out += cell(escape_html(encodings(record)));
   const std::string why = record.published ? reasons(record) : "aborted: " + reasons(record);
   return out + "<td class=\"why\">" + escape_html(why) + "</td></tr>";
 }
@@ -294,7 +304,7 @@ std::string table(const Report& report) {
       "<h2>Every round</h2><div class=\"card rounds\"><table><thead><tr><th>round</th><th>updates</th><th>global</th>"
       "<th>edge copy</th><th>edge loss</th><th>training loss</th><th>down</th><th>up</th><th>edge "
       "size</th><th>time</th>"
-      "<th>model</th><th></th></tr></thead><tbody>";
+      "<th>model</th><th>written as</th><th></th></tr></thead><tbody>";
   for (const RoundRecord& record : report.rounds) out += table_row(record);
   return out + "</tbody></table></div>";
 }

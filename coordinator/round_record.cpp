@@ -110,6 +110,8 @@ std::string to_json(const RoundRecord& r) {
       {"selected", r.selected},
       {"accepted", r.accepted},
       {"refused", r.refused},
+      {"encodings", r.encodings},
+      {"clipped", r.clipped},
       {"examples", r.examples},
       {"bytes_down", r.bytes_down},
       {"bytes_up", r.bytes_up},
@@ -142,6 +144,8 @@ RoundRecord record_from_json(std::string_view line, std::string_view source) {
   r.selected = fields.count("selected");
   r.accepted = fields.count("accepted");
   r.refused = fields.counts("refused");
+  r.encodings = fields.counts("encodings");
+  r.clipped = fields.count("clipped");
   r.examples = fields.count("examples");
   r.bytes_down = fields.count("bytes_down");
   r.bytes_up = fields.count("bytes_up");

@@ -30,7 +30,9 @@ struct RoundRecord {
   std::uint64_t round = 0;  // 1 is the first
   bool published = false;   // false: aborted, the model is unchanged
   std::uint64_t selected = 0, accepted = 0;
-  std::map<std::string, std::uint64_t> refused;  // reason -> count
+  std::map<std::string, std::uint64_t> refused;    // reason -> count
+  std::map<std::string, std::uint64_t> encodings;  // of the accepted: how they are written -> count
+  std::uint64_t clipped = 0;                       // of the accepted: scaled down to update.clip_norm
   std::uint64_t examples = 0;
   std::uint64_t bytes_down = 0, bytes_up = 0;  // on the wire, all participants
   double train_loss = 0, train_accuracy = 0;   // weighted by examples; before each local step

@@ -43,6 +43,7 @@ unsigned threads_of(const Settings& settings) {
 codec::UpdateLimits limits_of(const Settings& settings) {
   codec::UpdateLimits limits;
   if (settings.update_max_norm > 0) limits.max_norm = settings.update_max_norm;
+  if (settings.update_clip_norm > 0) limits.clip_norm = settings.update_clip_norm;
   return limits;
 }
 

@@ -6,6 +6,7 @@
 
 #include "common/base/error.h"
 #include "common/base/text.h"
+#include "common/codec/edge_copy.h"
 #include "common/codec/fixed_point.h"
 #include "common/codec/update.h"
 #include "common/options/data_keys.h"
@@ -17,6 +18,7 @@ namespace {
 using options::Keys;
 
 constexpr double kMany = 1e9;
+constexpr double kManyBytes = 1e15;
 constexpr double kMaxHistory = 64;
 // For ranges that are open above: [0, 1).
 constexpr double kBelowOne = 0.999999;
@@ -54,8 +56,23 @@ void set_metric(Target& target, std::string_view text) {
 
 void set_bits(EdgePolicy& policy, std::string_view text) {
   const auto bits = parse_int(trim(text));
-  if (bits != 8 && bits != 32) fail(Error::Kind::Malformed, "must be 8 or 32");
+  if (bits != 8 && bits != 4 && bits != 2 && bits != 32) {
+    fail(Error::Kind::Malformed, "must be 8, 4, 2 (ternary) or 32 (not quantised)");
+  }
   policy.bits = static_cast<std::uint32_t>(*bits);
+}
+
+void set_block(EdgePolicy& policy, std::string_view text) {
+  const auto block = parse_int(trim(text));
+  const bool good =
+      block && *block >= 0 && *block <= 1 << 15 && (*block == 0 || *block >= 64) && (*block & (*block - 1)) == 0;
+  if (!good) fail(Error::Kind::Malformed, "must be 0 (a scale an output channel) or a power of two from 64 to 32768");
+  policy.block = static_cast<std::uint32_t>(*block);
+}
+
+// "auto", or the encoding as it is written.
+std::string encoding_of(std::string_view text) {
+  return text == kAutoEncoding ? std::string(text) : codec::UpdateEncoding::parse(text).text();
 }
 
 void bind_run(Keys& keys, Settings& s) {
@@ -97,10 +114,18 @@ void bind_round(Keys& keys, RoundPolicy& r) {
 
 void bind_edge(Keys& keys, EdgePolicy& e) {
   keys.custom(
-      "edge.bits", "8|32", [&e](std::string_view text) { set_bits(e, text); }, [&e] { return std::to_string(e.bits); },
-      "bits of a weight in the edge copy; 32 = not quantised");
-  keys.count("edge.levels", e.levels, {1, 127},
-             "largest integer of a quantised weight; fewer make smaller and coarser copies");
+      "edge.bits", "8|4|2|32", [&e](std::string_view text) { set_bits(e, text); },
+      [&e] { return std::to_string(e.bits); },
+      "bits of a weight in the edge copy: integers up to 127, 7 or 1 (2 = ternary); 32 = not quantised; edge.onnx "
+      "holds "
+      "the integers of 8, 4 and 2 bits as int8");
+  keys.count("edge.levels", e.levels, {0, 127},
+             "largest integer of a quantised weight; fewer make smaller and coarser copies; 0 = 16 of 8 bits, 7 of 4");
+  keys.custom(
+      "edge.block", "0|64|128|...|32768", [&e](std::string_view text) { set_block(e, text); },
+      [&e] { return std::to_string(e.block); },
+      "neighbouring weights that share a scale; 0 = those of an output channel");
+  keys.flag("edge.feedback", e.feedback, "what rounding lost is added to the copies that follow");
   keys.number("edge.sparsity", e.sparsity, {0, kBelowOne},
               "share of the edge copy's weights that are zero, in the end");
   keys.number("edge.initial_sparsity", e.initial_sparsity, {0, kBelowOne},
@@ -109,17 +134,23 @@ void bind_edge(Keys& keys, EdgePolicy& e) {
   keys.count("edge.sparsity_end", e.sparsity_end, {0, kMany},
              "round from which edge.sparsity holds; 0 = from the first copy on");
   keys.flag("edge.per_layer", e.per_layer, "prune every layer alike, instead of all weights by one threshold");
-  keys.count("edge.history", e.history, {0, kMaxHistory},
-             "earlier edge copies kept, so that participants who hold one download only what changed; 0 = none");
+  keys.count(
+      "edge.history", e.history, {0, kMaxHistory},
+      "earlier edge copies kept, so that participants who hold one download only what changed; as many as half the "
+      "model's bytes hold, or 16 MiB; 0 = none");
 }
 
 void bind_update(Keys& keys, Settings& s) {
   keys.custom(
-      "update.encoding", "float32|int8|int4|rotated:B|topk:P|ternary:P",
-      [&s](std::string_view text) { s.update_encoding = codec::UpdateEncoding::parse(trim(text)).text(); },
-      [&s] { return s.update_encoding; }, "how participants write their updates");
+      "update.encoding", "float32|int8|int4|rotated:B|topk:P|ternary:P|auto",
+      [&s](std::string_view text) { s.update_encoding = encoding_of(trim(text)); }, [&s] { return s.update_encoding; },
+      "how participants write their updates; auto = the most exact way within update.budget_bytes");
+  keys.count("update.budget_bytes", s.update_budget_bytes, {0, kManyBytes},
+             "bytes that one update may take, on average, with update.encoding = auto");
   keys.number("update.max_norm", s.update_max_norm, {0, 1e30},
               "L2 norm above which an update is refused; 0 = no limit");
+  keys.number("update.clip_norm", s.update_clip_norm, {0, 1e30},
+              "L2 norm to which a longer update is scaled down; 0 = none is");
   keys.number("server.learning_rate", s.server.learning_rate, {1e-6, 1e3},
               "how far the global model follows the mean update");
   keys.number("server.momentum", s.server.momentum, {0, kBelowOne},
@@ -217,9 +248,14 @@ class Rules {
 
   void check_edge() const {
     const EdgePolicy& e = s_.edge;
-    if (e.bits == 32 && keys_.was_set("edge.levels")) {
-      refuse(shown("edge.levels") + " does not go with " + shown("edge.bits") +
-             ", which has no integers; leave one out");
+    for (const char* key : {"edge.levels", "edge.block", "edge.feedback"}) {
+      if (e.bits == 32 && keys_.was_set(key)) {
+        refuse(shown(key) + " does not go with " + shown("edge.bits") + ", which has no integers; leave one out");
+      }
+    }
+    if (e.bits != 32 && e.levels > codec::largest_integer(e.bits)) {
+      refuse(shown("edge.levels") + " is more than " + shown("edge.bits") + " holds: at most " +
+             std::to_string(codec::largest_integer(e.bits)));
     }
     if (e.sparsity_end == 0) {
       for (const char* key : {"edge.sparsity_begin", "edge.initial_sparsity"}) {
@@ -250,7 +286,21 @@ class Rules {
 
   void check_model() const {
     if (trim(s_.model).empty()) refuse("model is empty: name an .onnx file or a model such as 2nn");
-    codec::UpdateEncoding::parse(s_.update_encoding);
+  }
+
+  void check_update() const {
+    const bool chosen = s_.update_encoding == kAutoEncoding;
+    if (chosen && s_.update_budget_bytes == 0) {
+      refuse(shown("update.encoding") + " needs update.budget_bytes: how long an update may be");
+    }
+    if (!chosen && s_.update_budget_bytes != 0) {
+      refuse(shown("update.budget_bytes") + " does not go with " + shown("update.encoding") +
+             ", which is as long as it is; set update.encoding = auto");
+    }
+    if (s_.update_max_norm > 0 && s_.update_clip_norm >= s_.update_max_norm) {
+      refuse(shown("update.clip_norm") + " is not below " + shown("update.max_norm") +
+             ", above which an update is refused: none would be scaled down");
+    }
   }
 
  private:
@@ -300,6 +350,7 @@ void check(const Settings& settings, const Keys& keys) {
   rules.check_target();
   rules.check_round();
   rules.check_edge();
+  rules.check_update();
   rules.check_evaluation();
 }
 

@@ -47,20 +47,24 @@ struct RoundPolicy {
 };
 
 struct EdgePolicy {
-  std::uint32_t bits = 8;            // edge.bits: 8 or 32
-  std::uint32_t levels = 64;         // edge.levels
+  std::uint32_t bits = 8;            // edge.bits: 8, 4, 2 or 32
+  std::uint32_t levels = 0;          // edge.levels: 0 = as many as codec::levels_of says
+  std::uint32_t block = 0;           // edge.block: weights that share a scale; 0 = an output channel's
+  bool feedback = true;              // edge.feedback: what rounding lost is in the copies that follow
   double sparsity = 0.5;             // edge.sparsity: final
   double initial_sparsity = 0.0;     // edge.initial_sparsity: of the first copy, when the schedule has rounds
   std::uint64_t sparsity_begin = 0;  // edge.sparsity_begin: round in which the cubic schedule begins
   std::uint64_t sparsity_end = 0;    // edge.sparsity_end: round from which `sparsity` holds; 0 = from the start
   bool per_layer = true;             // edge.per_layer
-  std::uint32_t history = 4;         // edge.history: earlier copies kept, to send differences to them; 0 = none
+  std::uint32_t history = 16;        // edge.history: earlier copies kept, to send differences to them; 0 = none
 };
 
 struct ServerRule {
   double learning_rate = 1.0;  // server.learning_rate
   double momentum = 0.0;       // server.momentum: heavy ball on the aggregated update, [0, 1)
 };
+
+inline constexpr std::string_view kAutoEncoding = "auto";
 
 // What ends a run before its rounds are over.
 struct Target {
@@ -82,8 +86,10 @@ struct Settings {
   Target target;
   RoundPolicy round;
   EdgePolicy edge;
-  std::string update_encoding = "int8";  // update.encoding
-  double update_max_norm = 0;            // update.max_norm: L2 norm from which an update is refused; 0 = no limit
+  std::string update_encoding = "int8";   // update.encoding; "auto" = what update_budget_bytes allows
+  std::uint64_t update_budget_bytes = 0;  // update.budget_bytes: of one update, with "auto"
+  double update_max_norm = 0;             // update.max_norm: L2 norm from which an update is refused; 0 = no limit
+  double update_clip_norm = 0;  // update.clip_norm: L2 norm to which a longer update is scaled down; 0 = to none
   ServerRule server;
   wire::Plan training;                 // training.*
   data::DataSource evaluation;         // evaluation.*

@@ -80,6 +80,7 @@ struct Upload {
   wire::Update announced;
   Spool spool;
   std::optional<codec::UpdateChecker> checker;  // of all the bytes, when there from the first
+  double factor = 1;  // by which its values count, when it was found good: below 1 where it was clipped
 };
 
 // The folder of a coordinator's spools: gives each a name of its own, and keeps one unfinished upload of each

@@ -23,7 +23,7 @@ constexpr std::size_t kTile = 4096;
 void load_weights(EdgeWeights& w, std::span<const float> master, std::span<float> x) {
   std::vector<ChannelRuns> runs;
   for (const auto* spec : w.specs) {
-    runs.emplace_back(*spec);
+    runs.emplace_back(*spec, w.plan->block);
     w.maxima.emplace_back(runs.back().slots());
   }
   std::mutex mutex;
@@ -31,7 +31,8 @@ void load_weights(EdgeWeights& w, std::span<const float> master, std::span<float
     for (std::size_t b = first; b < last; ++b) {
       const EdgeBlock& block = w.blocks[b];
       const std::uint64_t offset = w.specs[block.tensor]->offset;
-      std::vector<Magnitude> maxima(w.maxima[block.tensor].size());
+      const ChannelRuns::Slots slots = runs[block.tensor].slots_of(block.begin, block.end);
+      std::vector<Magnitude> maxima(slots.last - slots.first);
       for (std::uint64_t at = block.begin; at < block.end; at += kTile) {
         const std::uint64_t stop = std::min<std::uint64_t>(block.end, at + kTile);
         const float* here = master.data() + offset + at;
@@ -40,20 +41,21 @@ void load_weights(EdgeWeights& w, std::span<const float> master, std::span<float
           here = x.data() + offset + at;
         }
         runs[block.tensor].walk(at, stop, [&](std::uint64_t from, std::uint64_t to, std::size_t slot) {
+          Magnitude* const largest = maxima.data() + (slot - slots.first);
           if (runs[block.tensor].each()) {
-            kernels().max_magnitude_each(here + (from - at), to - from, maxima.data() + slot);
+            kernels().max_magnitude_each(here + (from - at), to - from, largest);
           } else {
-            maxima[slot] = std::max(maxima[slot], kernels().max_magnitude(here + (from - at), to - from));
+            *largest = std::max(*largest, kernels().max_magnitude(here + (from - at), to - from));
           }
         });
       }
       const std::lock_guard lock(mutex);
-      auto& all = w.maxima[block.tensor];
-      for (std::size_t slot = 0; slot < all.size(); ++slot) all[slot] = std::max(all[slot], maxima[slot]);
+      Magnitude* const all = w.maxima[block.tensor].data() + slots.first;
+      for (std::size_t slot = 0; slot < maxima.size(); ++slot) all[slot] = std::max(all[slot], maxima[slot]);
     }
   });
   for (std::size_t t = 0; t < w.specs.size(); ++t) {
-    std::vector<Magnitude> by_channel(w.specs[t]->channels);
+    std::vector<Magnitude> by_channel(scale_groups(*w.specs[t], w.plan->block).count);
     for (std::size_t slot = 0; slot < w.maxima[t].size(); ++slot) {
       Magnitude& largest = by_channel[runs[t].channel(slot)];
       largest = std::max(largest, w.maxima[t][slot]);
@@ -65,7 +67,8 @@ void load_weights(EdgeWeights& w, std::span<const float> master, std::span<float
   }
 }
 
-void choose_cuts(EdgeWeights& w, const EdgePlan& plan) {
+void choose_cuts(EdgeWeights& w) {
+  const EdgePlan& plan = *w.plan;
   std::vector<std::span<const float>> parts;
   std::uint64_t total = 0;
   for (const auto* spec : w.specs) {
@@ -85,11 +88,13 @@ void choose_cuts(EdgeWeights& w, const EdgePlan& plan) {
   }
 }
 
-// Whether there are none, or one for each channel.
-bool serve(std::span<const std::vector<float>> scales, const model::ParameterLayout& layout) {
+// Whether there are no scales of the copy before, or one for each channel or block.
+bool serve(const EdgePlan& plan, const model::ParameterLayout& layout) {
   const auto specs = weights_of(layout);
-  return scales.empty() || std::equal(scales.begin(), scales.end(), specs.begin(), specs.end(),
-                                      [](const auto& row, const auto* spec) { return row.size() == spec->channels; });
+  return plan.previous_scales.empty() || std::equal(plan.previous_scales.begin(), plan.previous_scales.end(),
+                                                    specs.begin(), specs.end(), [&](const auto& row, const auto* spec) {
+                                                      return row.size() == scale_groups(*spec, plan.block).count;
+                                                    });
 }
 
 // The other tensors travel as they are.
@@ -112,7 +117,7 @@ EdgeCopy decode(ByteSpan blob, const model::LayoutPtr& layout, const DecodeLimit
   EdgeCopy copy;
   copy.values = model::ParameterSet(layout);
   const auto reader =
-      read_records(in, header.bits, *layout, [&](const model::TensorSpec& spec) { return copy.values.tensor(spec); });
+      read_records(in, header, *layout, [&](const model::TensorSpec& spec) { return copy.values.tensor(spec); });
   DecodedWeights out{.values = copy.values.values(), .threads = std::max(1u, limits.threads)};
   if (with_integers) out.quantized = &copy.quantized;
   reader->decode(out);
@@ -124,23 +129,42 @@ EdgeCopy decode(ByteSpan blob, const model::LayoutPtr& layout, const DecodeLimit
 
 }  // namespace
 
+unsigned largest_integer(unsigned bits) {
+  return bits == 8 ? 127 : bits == 4 ? 7 : bits == 2 ? 1 : 0;
+}
+
+unsigned levels_of(const EdgePlan& plan) {
+  constexpr unsigned kDefault = 16;
+  return plan.levels != 0 ? plan.levels : std::min(kDefault, largest_integer(plan.bits));
+}
+
 void check(const EdgePlan& plan) {
   if (weight_format(plan.bits) == nullptr) {
-    fail(Error::Kind::Malformed, "edge.bits is " + std::to_string(plan.bits) + ", but must be 8 or 32");
+    fail(Error::Kind::Malformed, "edge.bits is " + std::to_string(plan.bits) + ", but must be 8, 4, 2 or 32");
   }
   if (!(plan.sparsity >= 0 && plan.sparsity < 1)) {
     fail(Error::Kind::Malformed,
          "edge.sparsity is " + std::to_string(plan.sparsity) + ", but must be at least 0 and below 1");
   }
-  if (plan.levels < 1 || plan.levels > 127) {
-    fail(Error::Kind::Malformed, "edge.levels is " + std::to_string(plan.levels) + ", but must be 1 to 127");
+  if (plan.bits == 32) {
+    if (plan.block == 0) return;
+    fail(Error::Kind::Malformed, "edge.block does not go with edge.bits = 32, which has no scales");
+  }
+  if (plan.levels > largest_integer(plan.bits)) {
+    fail(Error::Kind::Malformed, "edge.levels is " + std::to_string(plan.levels) + ", but " +
+                                     std::to_string(plan.bits) + " bits hold at most " +
+                                     std::to_string(largest_integer(plan.bits)));
+  }
+  if (!is_block(plan.block)) {
+    fail(Error::Kind::Malformed,
+         "edge.block is " + std::to_string(plan.block) + ", but must be 0 or a power of two from 64 to 32768");
   }
 }
 
 EdgeCopy encode_edge_copy(const model::ParameterSet& master, std::span<float> residual, const EdgePlan& plan) {
   check(plan);
   TRIBUTARY_CHECK(residual.empty() || residual.size() == master.layout().size());
-  TRIBUTARY_CHECK(serve(plan.previous_scales, master.layout()));
+  TRIBUTARY_CHECK(serve(plan, master.layout()));
   check_others(master);
   EdgeCopy copy;
   const bool whole = plan.result == EdgePlan::Result::Whole;
@@ -150,14 +174,14 @@ EdgeCopy encode_edge_copy(const model::ParameterSet& master, std::span<float> re
   weights.specs = weights_of(master.layout());
   weights.blocks = edge_blocks(weights.specs);
   if (whole) weights.values = copy.values.values();
+  weights.plan = &plan;
   const std::span<float> x = whole ? weights.values : residual;
   weights.x = x.empty() ? master.values() : x;
   weights.residual = residual;
-  weights.levels = plan.levels;
-  weights.previous_scales = plan.previous_scales;
+  weights.levels = levels_of(plan);
   weights.threads = std::max(1u, plan.threads);
   load_weights(weights, master.values(), x);
-  choose_cuts(weights, plan);
+  choose_cuts(weights);
   EncodedWeights encoded = weight_format(plan.bits)->encode(weights);
 
   std::uint64_t total = 0;
@@ -169,7 +193,7 @@ EdgeCopy encode_edge_copy(const model::ParameterSet& master, std::span<float> re
     copy.entropy_bits += 32.0 * static_cast<double>(spec.size);
     if (!residual.empty()) std::fill_n(residual.begin() + static_cast<std::ptrdiff_t>(spec.offset), spec.size, 0.0F);
   }
-  copy.blob = join_blob(plan.bits, master.layout(), std::move(encoded.records),
+  copy.blob = join_blob({plan.bits, plan.block, master.layout().digest()}, master.layout(), std::move(encoded.records),
                         [&](const model::TensorSpec& spec) { return master.tensor(spec); });
   for (QuantizedTensor& tensor : encoded.quantized) {
     copy.scales.push_back(whole ? tensor.scale : std::move(tensor.scale));

@@ -1,8 +1,8 @@
 // common/codec/edge_copy.h
 //
 // The edge copy: the global model, pruned, quantised and entropy-coded, which the participants receive, train from and
-// serve. Symmetric integer quantisation per output channel is defined here and nowhere else: an edge.onnx takes `q` and
-// `scale` from here without re-rounding.
+// serve. Symmetric integer quantisation, with a scale per output channel or per block, is defined here and nowhere
+// else: an edge.onnx takes `q` and `scale` from here without re-rounding.
 //
 // Only Role::Weight tensors are pruned and quantised; Vector and State tensors travel as float32.
 // Functions of any thread; distinct calls share nothing.
@@ -19,35 +19,57 @@
 namespace tributary::codec {
 
 struct EdgePlan {
-  // Bits of a weight: 8 (int8 in [-levels, levels]), or 32 (no quantisation).
+  // Bits of a weight: 8, 4 or 2 (integers up to 127, 7 or 1 in magnitude), or 32 (no quantisation). With 2 bits, which
+  // is ternary, every weight that stays is plus or minus its scale: the mean magnitude of those that stay (Li & Liu
+  // 2016, "Ternary weight networks", eq. 5).
   unsigned bits = 8;
   // Share of the weights that are zero, 0 <= sparsity < 1.
   double sparsity = 0.5;
   // true: each tensor has this sparsity. false: one magnitude threshold over all weights.
   bool per_layer = true;
-  // Largest |q|, 1 to 127: a channel's scale is its largest magnitude / levels. This trades rounding error for bytes.
-  // A half-pruned `2nn` late in its training, of float32's bytes: 100 levels 0.147, 64 levels 0.137; the rounding error
-  // of 64 levels is a fortieth of what pruning does.
-  unsigned levels = 64;
+  // Largest |q|, at most what the bits hold; 0 = 16, 7 or 1. A scale is the largest magnitude / levels. This trades
+  // rounding error for bytes. A half-pruned `2nn` late in its training, of float32's bytes: 100 levels 0.147, 64 levels
+  // 0.137, 16 levels 0.104; the rounding error of 16 levels is below what pruning does (0.46 and 1 of it).
+  unsigned levels = 0;
+  // Neighbouring weights of a tensor that share a scale, a power of two from 64 to 32768; 0 = those of an output
+  // channel. A scale takes two bytes.
+  unsigned block = 0;
   unsigned threads = 1;
   // What a copy carries beside its blob, and how the weights are worked on. Blob: no values and no integers, and
   // x is made in the place of the residual, so that encoding takes 1 byte a parameter and the blob, four times.
   enum class Result : std::uint8_t { Whole, Blob } result = Result::Whole;
-  // Scales of the copy before (EdgeCopy::scales), or empty. A channel keeps its scale while its largest magnitude needs
-  // 0.75 to 1.25 times `levels` of it (and at most 127): integers then stay the same where the model does, which is
-  // what makes the difference to the copy before small (edge_delta.h).
+  // Scales of the copy before (EdgeCopy::scales), or empty. A channel or block keeps its scale while its largest
+  // magnitude needs 0.75 to 1.25 times `levels` of it (and no more than the bits hold): integers then stay the same
+  // where the model does, which is what makes the difference to the copy before small (edge_delta.h). Not of 2 bits,
+  // whose integers do not depend on scales.
   std::span<const std::vector<float>> previous_scales = {};
 };
 
-// Throws Malformed naming the key (edge.bits, edge.sparsity, edge.levels) of a field out of range.
+// The largest integer that so many bits hold; 0 of 32.
+unsigned largest_integer(unsigned bits);
+// EdgePlan::levels, resolved.
+unsigned levels_of(const EdgePlan& plan);
+
+// Throws Malformed naming the key (edge.bits, edge.sparsity, edge.levels, edge.block) of a field out of range.
 void check(const EdgePlan& plan);
 
-// The integers of one weight tensor: w[i] = scale[channel(i)] * q[i], with channels as in the TensorSpec.
+// Which weights share a scale: element i of a tensor has scale (i / stride) % count.
+struct ScaleGroups {
+  std::uint64_t count = 1;
+  std::uint64_t stride = 1;
+
+  std::size_t of(std::uint64_t i) const { return static_cast<std::size_t>(i / stride % count); }
+};
+// `block` as EdgePlan has it.
+ScaleGroups scale_groups(const model::TensorSpec& spec, unsigned block);
+
+// The integers of one weight tensor: w[i] = scale[scale_groups(spec, block).of(i)] * q[i].
 struct QuantizedTensor {
   std::vector<std::int8_t> q;
-  // One a channel; 0 for an all-zero channel. A float32 whose lower 16 bits are 0 (rounded up), so that it takes two
-  // bytes on the wire.
+  // One a channel or block; 0 where all are zero. A float32 whose lower 16 bits are 0 (rounded up, except of 2 bits),
+  // so that it takes two bytes on the wire.
   std::vector<float> scale;
+  unsigned block = 0;
 };
 
 struct EdgeCopy {
@@ -68,6 +90,7 @@ struct EdgeCopy {
 // Only the rounding error of the weights that stay is fed back; a pruned weight's residual is 0. The master is a state,
 // not a stream of increments: a pruned weight comes back when its magnitude says so. If its loss were added up instead,
 // it would cross the threshold every few rounds as a multiple of itself: right on average, wrong in every single copy.
+// For the same reason a ternary weight's residual is at most half its scale.
 //
 // Throws Malformed, naming the tensor, when a value is not finite or a weight's magnitude is 2^120 or more (`residual`
 // then unchanged, but of no use any more where only a blob was asked for).

@@ -2,15 +2,21 @@
 //
 //   delta      := "TRED" version(u8 = 1) zero(u8){3} layout_digest(32) base_digest(32) copy_digest(32) record*
 //   record     := float(f32){size}                                      Vector and State tensors
-//               | scale(u16){channels} model model model model block*   weights: models of mask and values, for each
+//               | scales model model model model block*                 weights: models of mask and values, for each
 //               part
+//   scales     := mask scale(u16){ones}
+//                 a bit a scale, lowest first, 1 = another one than the base's; spare bits are 0
 //   block      := bytes(u32) part part
 //                 the integers of the next 2^17 elements: the first part those whose integer in the base is 0, as they
-//                 are; the second part the others, less the base's, modulo 256
+//                 are; the second part the others as changes
+//   change     := from base b to q, with p = q and a = b, or p = -q and a = -b where b < 0: -128 for p = 0, else -a
+//                 for p - a = 128, else p - a, modulo 256. 0 = no change; one that is pruned now is the same symbol
+//                 whatever it was
 //   part       := [mask_bytes(u32)] mask [value_bytes(u32)] values
 //                 nothing when the part has no elements; lengths where the model does not say them
 //   values     := the non-zero ones: int8 without 0 and -128 in the first part, without 0 in the second
 //
+// Base and copy have the same bits and blocks: the base's header says them.
 // The base says which element is in which part, so that places cost nothing; and a weight that was pruned and one that
 // was not have statistics of their own: the first mostly stays pruned, the second mostly stays what it was.
 #include "common/codec/edge_delta.h"
@@ -32,7 +38,6 @@ namespace {
 
 constexpr std::string_view kMagic = "TRED", kCopyMagic = "TREC";
 constexpr std::uint8_t kVersion = 1;
-constexpr unsigned kBits = 8;
 constexpr std::size_t kParts = 2;
 constexpr std::array<Alphabet, kParts> kAlphabets = {Alphabet::Values, Alphabet::Differences};
 
@@ -48,8 +53,9 @@ bool is_of(const EdgeIntegers& copy, const model::ParameterLayout& layout) {
   const auto specs = weights_of(layout);
   return copy.others.size() == other_tensors(layout) &&
          std::equal(specs.begin(), specs.end(), copy.weights.begin(), copy.weights.end(),
-                    [](const auto* spec, const auto& tensor) {
-                      return tensor.q.size() == spec->size && tensor.scale.size() == spec->channels;
+                    [&](const auto* spec, const auto& tensor) {
+                      return tensor.q.size() == spec->size && tensor.block == copy.block &&
+                             tensor.scale.size() == scale_groups(*spec, copy.block).count;
                     });
 }
 
@@ -64,13 +70,46 @@ OtherPlaces at_end_of(EdgeIntegers& copy) {
   };
 }
 
-std::uint8_t difference(std::int8_t a, std::int8_t b) {
-  return static_cast<std::uint8_t>(static_cast<std::uint8_t>(a) - static_cast<std::uint8_t>(b));
+constexpr std::uint8_t kPruned = 0x80;
+
+// REQUIRES: b != 0, neither -128.
+std::int8_t change(std::int8_t b, std::int8_t q) {
+  const int sign = b < 0 ? -1 : 1, p = q * sign, a = b * sign;
+  const auto difference = static_cast<std::uint8_t>(p - a);
+  const std::uint8_t coded = difference == kPruned ? static_cast<std::uint8_t>(-a) : difference;
+  return static_cast<std::int8_t>(p == 0 ? kPruned : coded);
 }
 
-std::int8_t sum(std::int8_t a, std::int8_t b) {
-  return static_cast<std::int8_t>(
-      static_cast<std::uint8_t>(static_cast<std::uint8_t>(a) + static_cast<std::uint8_t>(b)));
+// The inverse; -128 for what is none.
+std::int8_t changed(std::int8_t b, std::int8_t by) {
+  const int sign = b < 0 ? -1 : 1, a = b * sign;
+  const auto symbol = static_cast<std::uint8_t>(by);
+  const std::uint8_t difference = symbol == static_cast<std::uint8_t>(-a) ? kPruned : symbol;
+  const auto p = static_cast<std::int8_t>(static_cast<std::uint8_t>(a + difference));
+  return static_cast<std::int8_t>(symbol == kPruned || p == -128 ? (symbol == kPruned ? 0 : -128) : p * sign);
+}
+
+void put_scales(ByteWriter& out, std::span<const float> base, std::span<const float> scales) {
+  std::vector<std::uint8_t> mask((scales.size() + 7) / 8);
+  for (std::size_t i = 0; i < scales.size(); ++i) {
+    if (scales[i] != base[i]) mask[i / 8] = static_cast<std::uint8_t>(mask[i / 8] | 1u << (i % 8));
+  }
+  out.put_bytes(std::as_bytes(std::span(mask)));
+  for (std::size_t i = 0; i < scales.size(); ++i) {
+    if (scales[i] != base[i]) put_scale(out, scales[i]);
+  }
+}
+
+std::vector<float> take_scales(ByteReader& in, std::span<const float> base, const model::TensorSpec& spec) {
+  const ByteSpan mask = in.get_bytes((base.size() + 7) / 8);
+  std::vector<float> scales(base.begin(), base.end());
+  for (std::size_t i = 0; i < 8 * mask.size(); ++i) {
+    if ((std::to_integer<unsigned>(mask[i / 8]) >> (i % 8) & 1u) == 0) continue;
+    if (i >= scales.size()) refuse_edge_copy("has bits beyond its last scale", spec);
+    scales[i] = take_scale(in, spec);
+    if (scales[i] == base[i]) refuse_edge_copy("has a scale that is said to change and does not", spec);
+  }
+  return scales;
 }
 
 class DeltaWriter {
@@ -111,7 +150,7 @@ class DeltaWriter {
     std::int8_t* was_not = scratch[1].data();
     for (std::size_t i = 0; i < block.size(); ++i) {  // both are written, one counts: no branch to mispredict
       *was_zero = q[i];
-      *was_not = static_cast<std::int8_t>(difference(q[i], base[i]));
+      *was_not = change(base[i] != 0 ? base[i] : std::int8_t{1}, q[i]);
       was_zero += base[i] == 0;
       was_not += base[i] != 0;
     }
@@ -139,7 +178,7 @@ class DeltaWriter {
 
   ByteWriter describe(std::size_t t) {
     ByteWriter head;
-    put_scales(head, copy_.weights[t].scale);
+    put_scales(head, base_.weights[t].scale, copy_.weights[t].scale);
     for (std::size_t p = 0; p < kParts; ++p) {
       PartOfTensor& part = tensors_[t][p];
       part.masks.emplace(fit_model(part.mask_counts, Alphabet::Masks, head));
@@ -173,7 +212,8 @@ class DeltaReader {
   DeltaReader(const EdgeIntegers& base, EdgeIntegers& copy) : base_(base), copy_(copy) {}
 
   void read_record(ByteReader& in, const model::TensorSpec& spec) {
-    copy_.weights.push_back({{}, take_scales(in, spec)});
+    const QuantizedTensor& base = base_.weights[copy_.weights.size()];
+    copy_.weights.push_back({{}, take_scales(in, base.scale, spec), base.block});
     auto& parts = models_.emplace_back();
     for (std::size_t p = 0; p < kParts; ++p) {
       parts[p].masks = read_model(in, Alphabet::Masks);
@@ -214,14 +254,15 @@ class DeltaReader {
 
     const std::int8_t* was_zero = scratch.q[0].data();
     const std::int8_t* was_not = scratch.q[1].data();
+    const auto largest = static_cast<int>(largest_integer(base_.bits));
     bool bad = false;
     for (std::size_t i = 0; i < block.size(); ++i) {
-      q[i] = base[i] == 0 ? *was_zero : sum(base[i], *was_not);
+      q[i] = base[i] == 0 ? *was_zero : changed(base[i], *was_not);
       was_zero += base[i] == 0;
       was_not += base[i] != 0;
-      bad |= q[i] == -128;
+      bad |= q[i] < -largest || q[i] > largest;
     }
-    if (bad) refuse_edge_copy("has a value that is not one of -127..127", *specs_[block.tensor]);
+    if (bad) refuse_edge_copy("has a value that is more than its bits hold", *specs_[block.tensor]);
   }
 
   // Fills scratch.q[p]; one more element than `elements` may be read from it.
@@ -272,7 +313,7 @@ Digest read_delta_header(ByteReader& in, const Digest& layout, const Digest& bas
 bool has_edge_integers(ByteSpan blob) {
   const std::size_t bits_at = kCopyMagic.size() + 1;
   return blob.size() > bits_at && as_text(blob.first(kCopyMagic.size())) == kCopyMagic &&
-         blob[bits_at] == std::byte{kBits};
+         largest_integer(std::to_integer<unsigned>(blob[bits_at])) != 0;
 }
 
 EdgeIntegers edge_integers(ByteSpan blob, const model::LayoutPtr& layout, const DecodeLimits& limits) {
@@ -280,10 +321,14 @@ EdgeIntegers edge_integers(ByteSpan blob, const model::LayoutPtr& layout, const 
   ByteReader in(blob, "edge copy");
   const EdgeHeader header = read_header(in);
   if (header.layout != layout->digest()) refuse("made for a model of another layout");
-  if (header.bits != kBits) fail(Error::Kind::Unsupported, "edge copy: only copies of 8 bits have differences");
+  if (largest_integer(header.bits) == 0) {
+    fail(Error::Kind::Unsupported, "edge copy: one of 32 bits has no integers, and no differences");
+  }
   EdgeIntegers copy;
   copy.digest = sha256(blob);
-  const auto reader = read_records(in, header.bits, *layout, at_end_of(copy));
+  copy.bits = header.bits;
+  copy.block = header.block;
+  const auto reader = read_records(in, header, *layout, at_end_of(copy));
   DecodedWeights out;
   out.quantized = &copy.weights;
   out.threads = std::max(1u, limits.threads);
@@ -294,12 +339,13 @@ EdgeIntegers edge_integers(ByteSpan blob, const model::LayoutPtr& layout, const 
 Bytes edge_blob(const EdgeIntegers& copy, const model::ParameterLayout& layout, unsigned threads) {
   TRIBUTARY_CHECK(is_of(copy, layout));
   const auto specs = weights_of(layout);
-  return join_blob(kBits, layout, int8_records(specs, copy.weights, std::max(1u, threads)), in_order(copy));
+  return join_blob({copy.bits, copy.block, layout.digest()}, layout,
+                   integer_records(specs, copy.weights, std::max(1u, threads)), in_order(copy));
 }
 
 Bytes encode_edge_delta(const EdgeIntegers& base, const EdgeIntegers& copy, const model::ParameterLayout& layout,
                         unsigned threads) {
-  TRIBUTARY_CHECK(is_of(base, layout) && is_of(copy, layout));
+  TRIBUTARY_CHECK(is_of(base, layout) && is_of(copy, layout) && base.bits == copy.bits && base.block == copy.block);
   const auto specs = weights_of(layout);
   const std::vector<EdgeBlock> blocks = edge_blocks(specs);
   const std::vector<Bytes> records = DeltaWriter(base, copy, blocks).records(std::max(1u, threads));
@@ -323,6 +369,8 @@ EdgeIntegers decode_edge_delta(ByteSpan delta, const EdgeIntegers& base, const m
   ByteReader in(delta, "edge copy");
   EdgeIntegers copy;
   copy.digest = read_delta_header(in, layout->digest(), base.digest);
+  copy.bits = base.bits;
+  copy.block = base.block;
   DeltaReader reader(base, copy);
   const OtherPlaces place = at_end_of(copy);
   for (const model::TensorSpec& spec : layout->tensors()) {

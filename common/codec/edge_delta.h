@@ -4,7 +4,8 @@
 // moved little, most integers are the same. The receiver makes of both the copy's own blob, byte for byte, and checks
 // it by its digest, so that whoever got a difference stands where those who got the whole copy stand.
 //
-// Only copies with bits = 8 have differences. Functions of any thread; the same bytes for any number of threads.
+// Only copies with integers have differences, to copies of the same bits and blocks. Functions of any thread; the same
+// bytes for any number of threads.
 #pragma once
 
 #include <vector>
@@ -19,6 +20,7 @@ namespace tributary::codec {
 // An edge copy between two blobs: 1 byte a weight, without the float32 weights.
 struct EdgeIntegers {
   Digest digest;                           // of its blob
+  unsigned bits = 8, block = 0;            // as EdgePlan has them
   std::vector<QuantizedTensor> weights;    // one per Role::Weight tensor in layout order
   std::vector<std::vector<float>> others;  // the values of the other tensors, in layout order
 };
@@ -32,7 +34,8 @@ EdgeIntegers edge_integers(ByteSpan blob, const model::LayoutPtr& layout, const 
 // The blob that edge_integers() was given, as encode_edge_copy wrote it. REQUIRES: of this layout.
 Bytes edge_blob(const EdgeIntegers& copy, const model::ParameterLayout& layout, unsigned threads = 1);
 
-// The difference from `base` to `copy`. It may be larger than the copy's blob. REQUIRES: both of this layout.
+// The difference from `base` to `copy`. It may be larger than the copy's blob. REQUIRES: both of this layout, and of
+// the same bits and blocks.
 Bytes encode_edge_delta(const EdgeIntegers& base, const EdgeIntegers& copy, const model::ParameterLayout& layout,
                         unsigned threads = 1);
 

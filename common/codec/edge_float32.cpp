@@ -12,36 +12,66 @@ namespace tributary::codec {
 
 namespace {
 
-// Prunes a block in place; returns its mask and appends what stays to `kept`. Rounding loses nothing here, so the
-// residual is 0.
-std::vector<std::uint8_t> prune(const EdgeWeights& w, const EdgeBlock& block, Bytes& kept) {
+struct Pruned {
+  std::vector<std::uint8_t> mask;
+  std::vector<float> kept;
+};
+
+// Prunes a block in place. Rounding loses nothing here, so the residual is 0. `scratch` has room for a block and
+// kSlack: what stays is packed there first, so that what is kept has no room to spare.
+Pruned prune(const EdgeWeights& w, const EdgeBlock& block, std::span<float> scratch) {
   const Cut& cut = w.cuts[block.tensor];
-  const std::uint64_t place = w.places[block.tensor], at = w.specs[block.tensor]->offset + block.begin;
-  std::vector<std::uint8_t> mask(block.mask_bytes());
-  std::vector<float> stay;
-  stay.reserve(block.size());
-  for (std::size_t i = 0; i < block.size(); ++i) {
+  const std::uint64_t place = w.places[block.tensor] + block.begin, at = w.specs[block.tensor]->offset + block.begin;
+  Pruned made{std::vector<std::uint8_t>(block.mask_bytes()), {}};
+  // Where the treatment of ties changes, down to a whole byte of the mask; the rest of that byte goes singly.
+  const std::uint64_t tie_end = cut.first_kept_tie <= place ? 0 : cut.first_kept_tie - place;
+  const std::size_t middle = static_cast<std::size_t>(std::min<std::uint64_t>(tie_end, block.size())) / 8 * 8;
+  const std::size_t behind = tie_end % 8 == 0 || middle == block.size() ? middle : std::min(middle + 8, block.size());
+  std::size_t count =
+      kernels().pack_float(w.x.data() + at, middle, cut.keep_from(place), made.mask.data(), scratch.data());
+  for (std::size_t i = middle; i < behind; ++i) {
     const float x = w.x[at + i];
-    const Magnitude magnitude = std::bit_cast<std::uint32_t>(x) & 0x7FFFFFFFu;
-    if (magnitude == 0 || magnitude < cut.keep_from(place + block.begin + i)) {
-      if (!w.values.empty()) w.values[at + i] = 0;
-      continue;
-    }
-    mask[i / 8] = static_cast<std::uint8_t>(mask[i / 8] | 1u << (i % 8));
-    stay.push_back(x);
+    const Magnitude magnitude = std::bit_cast<Magnitude>(std::abs(x));
+    if (magnitude == 0 || magnitude < cut.keep_from(place + i)) continue;
+    made.mask[i / 8] = static_cast<std::uint8_t>(made.mask[i / 8] | 1u << (i % 8));
+    scratch[count++] = x;
   }
+  if (behind < block.size()) {
+    count += kernels().pack_float(w.x.data() + at + behind, block.size() - behind, cut.keep_from(place + behind),
+                                  made.mask.data() + behind / 8, scratch.data() + count);
+  }
+  made.kept.assign(scratch.begin(), scratch.begin() + static_cast<std::ptrdiff_t>(count));
+  const auto* kept = reinterpret_cast<const BlobFloat*>(made.kept.data());
+  if (!w.values.empty()) kernels().expand_float(made.mask.data(), kept, count, block.size(), w.values.data() + at);
   if (!w.residual.empty()) std::fill_n(w.residual.begin() + static_cast<std::ptrdiff_t>(at), block.size(), 0.0F);
-  fill_last_byte(mask, block.size());
-  const ByteSpan raw = std::as_bytes(std::span(stay));
-  kept.insert(kept.end(), raw.begin(), raw.end());
-  return mask;
+  fill_last_byte(made.mask, block.size());
+  return made;
+}
+
+// Head, and each block behind its length. Takes the blocks apart as it goes.
+Bytes record_of(ByteWriter head, const StreamEncoder& masks, std::span<Pruned> blocks) {
+  Bytes record = head.take();
+  std::size_t bytes = record.size();
+  for (const Pruned& block : blocks) bytes += block.mask.size() + block.kept.size() * sizeof(float) + kSlack;
+  record.reserve(bytes);
+  for (Pruned& block : blocks) {
+    const std::size_t at = record.size();
+    record.resize(at + sizeof(std::uint32_t));
+    put_sized(block.mask, masks, record);
+    const ByteSpan raw = std::as_bytes(std::span(block.kept));
+    record.insert(record.end(), raw.begin(), raw.end());
+    const auto length = static_cast<std::uint32_t>(record.size() - at - sizeof(std::uint32_t));
+    std::memcpy(record.data() + at, &length, sizeof length);
+    block = {};
+  }
+  return record;
 }
 
 EncodedWeights encode(const EdgeWeights& w) {
-  std::vector<std::vector<std::uint8_t>> masks(w.blocks.size());
-  std::vector<Bytes> kept(w.blocks.size());
+  std::vector<Pruned> pruned(w.blocks.size());
   parallel_ranges(w.blocks.size(), 1, w.threads, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t b = begin; b < end; ++b) masks[b] = prune(w, w.blocks[b], kept[b]);
+    std::vector<float> scratch(kEdgeBlock + kSlack / sizeof(float));
+    for (std::size_t b = begin; b < end; ++b) pruned[b] = prune(w, w.blocks[b], scratch);
   });
   EncodedWeights made;
   std::size_t b = 0;
@@ -50,18 +80,12 @@ EncodedWeights encode(const EdgeWeights& w) {
     Counts counts{};
     std::uint64_t nonzeros = 0;
     for (; b < w.blocks.size() && w.blocks[b].tensor == t; ++b) {
-      count_bytes(masks[b], counts);
-      nonzeros += kept[b].size() / sizeof(float);
+      count_bytes(pruned[b].mask, counts);
+      nonzeros += pruned[b].kept.size();
     }
     ByteWriter head;
     const StreamEncoder encoder(fit_model(counts, Alphabet::Masks, head));
-    std::vector<Bytes> payloads(b - first);
-    for (std::size_t i = first; i < b; ++i) {
-      put_sized(masks[i], encoder, payloads[i - first]);
-      payloads[i - first].insert(payloads[i - first].end(), kept[i].begin(), kept[i].end());
-      kept[i] = Bytes();
-    }
-    made.records.push_back(join_record(std::move(head), payloads));
+    made.records.push_back(record_of(std::move(head), encoder, std::span(pruned).subspan(first, b - first)));
     made.nonzeros += nonzeros;
     made.entropy_bits += 32.0 * static_cast<double>(nonzeros) + mask_entropy_bits(nonzeros, w.specs[t]->size);
   }
@@ -102,10 +126,8 @@ class Float32Reader final : public WeightFormat::Reader {
     float* values = out.values.data() + spec.offset + block.begin;
     if (mask.ones == block.size()) {
       std::memcpy(values, raw.data(), raw.size());
-      return mask.ones;
-    }
-    for (std::size_t i = 0; i < block.size(); ++i) {
-      values[i] = (mask.bytes[i / 8] >> (i % 8) & 1u) != 0 ? *kept++ : 0.0F;
+    } else {
+      kernels().expand_float(mask.bytes, kept, mask.ones, block.size(), values);
     }
     return mask.ones;
   }
@@ -117,9 +139,9 @@ class Float32Reader final : public WeightFormat::Reader {
 
 }  // namespace
 
-const WeightFormat kFloat32Weights = {
-    .bits = 32, .encode = encode, .reader = []() -> std::unique_ptr<WeightFormat::Reader> {
-      return std::make_unique<Float32Reader>();
-    }};
+const WeightFormat kFloat32Weights = {.encode = encode,
+                                      .reader = [](const EdgeHeader&) -> std::unique_ptr<WeightFormat::Reader> {
+                                        return std::make_unique<Float32Reader>();
+                                      }};
 
 }  // namespace tributary::codec

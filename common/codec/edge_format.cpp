@@ -1,6 +1,6 @@
 #include "common/codec/edge_format.h"
 
-#include <array>
+#include <bit>
 #include <string>
 
 #include "common/base/error.h"
@@ -13,9 +13,8 @@ constexpr std::string_view kMagic = "TREC";
 constexpr std::uint8_t kVersion = 1;
 constexpr std::size_t kHeaderBytes = 64;  // at least
 constexpr std::uint64_t kLongRun = 64;
+constexpr unsigned kLargestScaleBlock = 1u << 15;  // divides kEdgeBlock
 constexpr std::uint64_t kShortestRow = 1024;
-
-constexpr std::array<const WeightFormat*, 2> kFormats = {&kInt8Weights, &kFloat32Weights};
 
 }  // namespace
 
@@ -38,8 +37,17 @@ std::vector<const model::TensorSpec*> weights_of(const model::ParameterLayout& l
   return weights;
 }
 
-ChannelRuns::ChannelRuns(const model::TensorSpec& spec)
-    : channels_(spec.channels), stride_(spec.channel_stride), each_(spec.channel_stride < kLongRun), slots_(channels_) {
+ScaleGroups scale_groups(const model::TensorSpec& spec, unsigned block) {
+  if (block == 0) return {spec.channels, spec.channel_stride};
+  return {(spec.size + block - 1) / block, std::min<std::uint64_t>(block, spec.size)};
+}
+
+ChannelRuns::ChannelRuns(const model::TensorSpec& spec, unsigned block)
+    : channels_(scale_groups(spec, block).count),
+      stride_(scale_groups(spec, block).stride),
+      each_(stride_ < kLongRun),
+      wraps_(channels_ * stride_ < spec.size),
+      slots_(channels_) {
   TRIBUTARY_CHECK(channels_ > 0 && stride_ > 0 && channels_ <= spec.size && stride_ <= spec.size);
   if (channels_ == 1) {
     each_ = false;
@@ -51,15 +59,19 @@ ChannelRuns::ChannelRuns(const model::TensorSpec& spec)
 }
 
 const WeightFormat* weight_format(unsigned bits) {
-  const auto found = std::find_if(kFormats.begin(), kFormats.end(), [=](const auto* f) { return f->bits == bits; });
-  return found == kFormats.end() ? nullptr : *found;
+  if (bits == 32) return &kFloat32Weights;
+  return largest_integer(bits) != 0 ? &kIntegerWeights : nullptr;
+}
+
+bool is_block(unsigned block) {
+  return block == 0 || (std::has_single_bit(block) && block >= kLongRun && block <= kLargestScaleBlock);
 }
 
 void put_header(ByteWriter& out, const EdgeHeader& header) {
   out.put_bytes(as_bytes(kMagic));
   out.put(kVersion);
   out.put(static_cast<std::uint8_t>(header.bits));
-  out.put(std::uint16_t{0});
+  out.put(static_cast<std::uint16_t>(header.block));
   out.put_bytes(header.layout.bytes);
 }
 
@@ -75,12 +87,15 @@ EdgeHeader read_header(ByteReader& in) {
     fail(Error::Kind::Unsupported,
          "edge copy: weights of " + std::to_string(header.bits) + " bits; update this program");
   }
-  if (in.get<std::uint16_t>() != 0) fail(Error::Kind::Malformed, "edge copy: a reserved field is not 0");
+  header.block = in.get<std::uint16_t>();
+  if (!is_block(header.block) || (header.bits == 32 && header.block != 0)) {
+    fail(Error::Kind::Malformed, "edge copy: blocks of " + std::to_string(header.block) + " weights");
+  }
   header.layout = Digest::from_bytes(in.get_bytes(32));
   return header;
 }
 
-Bytes join_blob(unsigned bits, const model::ParameterLayout& layout, std::vector<Bytes> records,
+Bytes join_blob(const EdgeHeader& header, const model::ParameterLayout& layout, std::vector<Bytes> records,
                 const OtherTensors& other) {
   std::size_t bytes = 0;
   for (const Bytes& each : records) bytes += each.size();
@@ -89,7 +104,7 @@ Bytes join_blob(unsigned bits, const model::ParameterLayout& layout, std::vector
   }
   ByteWriter blob;
   blob.reserve(bytes + kHeaderBytes);
-  put_header(blob, {bits, layout.digest()});
+  put_header(blob, header);
   auto record = records.begin();
   for (const model::TensorSpec& spec : layout.tensors()) {
     if (spec.role == model::Role::Weight) {
@@ -102,9 +117,9 @@ Bytes join_blob(unsigned bits, const model::ParameterLayout& layout, std::vector
   return blob.take();
 }
 
-std::unique_ptr<WeightFormat::Reader> read_records(ByteReader& in, unsigned bits, const model::ParameterLayout& layout,
-                                                   const OtherPlaces& place) {
-  auto reader = weight_format(bits)->reader();
+std::unique_ptr<WeightFormat::Reader> read_records(ByteReader& in, const EdgeHeader& header,
+                                                   const model::ParameterLayout& layout, const OtherPlaces& place) {
+  auto reader = weight_format(header.bits)->reader(header);
   for (const model::TensorSpec& spec : layout.tensors()) {
     if (spec.role == model::Role::Weight) {
       reader->read_record(in, spec);

@@ -2,19 +2,21 @@
 //
 // The bytes of an edge copy, and what encoder and decoder share. All numbers little-endian.
 //
-//   blob       := "TREC" version(u8 = 1) bits(u8: 8 or 32) zero(u16) layout_digest(32 bytes) record*
+//   blob       := "TREC" version(u8 = 1) bits(u8: 8, 4, 2 or 32) block(u16) layout_digest(32 bytes) record*
 //                 one record a tensor, in layout order, nothing behind the last
 //   record     := float(f32){size}                          Vector and State tensors
-//               | scale(u16){channels} model model block*   weights, bits = 8: models of mask and values
+//               | scale(u16)* model model block*            weights, bits = 8, 4, 2: models of mask and values
 //               | model block*                              weights, bits = 32: model of the mask
+//   scale*     := one a channel where the header's `block` is 0, else one for every so many weights, the last for what
+//                 is left; a power of two from 64 to 32768; 0 where bits = 32
 //   scale      := upper half of a float32; finite, not negative, also after multiplication by 127
 //   model      := see symbol_model.h
 //   block      := bytes(u32) [mask_bytes(u32)] mask values
 //                 the next 2^17 elements of the tensor (the last block: what is left); `bytes` counts what follows it
 //   mask       := a bit an element, lowest first, 1 = not zero, as bytes; the bits that fill the last byte repeat the
 //                 last one. Raw; or nothing when the model is constant; or a rANS stream of mask_bytes (see rans.h)
-//   values     := the non-zero elements in order. bits = 8: int8 without 0 and -128: raw, nothing or a rANS stream as
-//                 the model says. bits = 32: f32, finite
+//   values     := the non-zero elements in order. bits = 8, 4, 2: int8, not 0 and of magnitude up to 127, 7, 1: raw,
+//                 nothing or a rANS stream as the model says. bits = 32: f32, finite
 //
 // Example: a 10 x 784 weight, int8, half of it zero: 20 bytes of scales, 1 byte (raw mask), about 40 bytes of value
 // model, one block of 4 + 980 + 3400 bytes.
@@ -61,16 +63,26 @@ std::vector<EdgeBlock> edge_blocks(std::span<const model::TensorSpec* const> wei
 std::vector<const model::TensorSpec*> weights_of(const model::ParameterLayout& layout);
 
 // Walks through a weight tensor in runs that a vector loop likes, whatever the place of the channel axis. A slot is a
-// channel where a channel's neighbours are long runs; else a row of slots follows the elements, repeated.
+// channel (or block: what shares a scale) where a channel's neighbours are long runs; else a row of slots follows the
+// elements, repeated.
 class ChannelRuns {
  public:
-  explicit ChannelRuns(const model::TensorSpec& spec);
+  ChannelRuns(const model::TensorSpec& spec, unsigned block);
 
   // True: element i of a run has slot `slot + i`; false: all have `slot`.
   bool each() const { return each_; }
   std::size_t slots() const { return static_cast<std::size_t>(slots_); }
   std::size_t channel(std::size_t slot) const {
     return static_cast<std::size_t>(each_ ? slot / stride_ % channels_ : slot);
+  }
+
+  // Of the slots, those [first, last) that elements [begin, end) may have. REQUIRES: begin < end.
+  struct Slots {
+    std::size_t first = 0, last = 0;
+  };
+  Slots slots_of(std::uint64_t begin, std::uint64_t end) const {
+    if (each_ || wraps_) return {0, slots()};
+    return {static_cast<std::size_t>(begin / stride_), static_cast<std::size_t>((end - 1) / stride_) + 1};
   }
 
   // run(begin, end, slot) for consecutive runs that cover [begin, end).
@@ -94,7 +106,7 @@ class ChannelRuns {
 
  private:
   std::uint64_t channels_, stride_;
-  bool each_;
+  bool each_, wraps_;
   std::uint64_t slots_;
 };
 
@@ -108,7 +120,7 @@ struct EdgeWeights {
   std::span<const float> x;                    // the arena; may be `values` or `residual`, and then goes as they come
   std::span<float> values;                     // the arena or empty: what the blob gives
   std::span<float> residual;                   // the arena or empty: what rounding loses
-  std::span<const std::vector<float>> previous_scales;  // EdgePlan::previous_scales
+  const EdgePlan* plan = nullptr;
   unsigned levels = 127;
   unsigned threads = 1;
 };
@@ -130,8 +142,13 @@ struct DecodedWeights {
 
 // One way to write weights. `read` takes the weight records off the reader in layout order, calling `others` before
 // each one so that the caller reads the tensors between them, and decodes all blocks at the end.
-struct WeightFormat {
+struct EdgeHeader {
   unsigned bits = 0;
+  unsigned block = 0;
+  Digest layout;
+};
+
+struct WeightFormat {
   EncodedWeights (*encode)(const EdgeWeights& weights);
 
   // Reads the record of the tensor that comes next.
@@ -142,27 +159,25 @@ struct WeightFormat {
     // Decodes what was read. The bytes read must still be there.
     virtual void decode(DecodedWeights& out) = 0;
   };
-  std::unique_ptr<Reader> (*reader)();
+  std::unique_ptr<Reader> (*reader)(const EdgeHeader& header);
 };
 
-extern const WeightFormat kInt8Weights;
+extern const WeightFormat kIntegerWeights;
 extern const WeightFormat kFloat32Weights;
 
-// The scales of a tensor, as they stand in its record. Throws Malformed for one that is out of range.
-void put_scales(ByteWriter& out, std::span<const float> scales);
-std::vector<float> take_scales(ByteReader& in, const model::TensorSpec& spec);
+// A scale, as it stands in a record. Throws Malformed for one that is out of range.
+void put_scale(ByteWriter& out, float scale);
+float take_scale(ByteReader& in, const model::TensorSpec& spec);
 
 // The records that an encoder wrote for tensors with these integers and scales.
-std::vector<Bytes> int8_records(std::span<const model::TensorSpec* const> specs,
-                                std::span<const QuantizedTensor> quantized, unsigned threads);
+std::vector<Bytes> integer_records(std::span<const model::TensorSpec* const> specs,
+                                   std::span<const QuantizedTensor> quantized, unsigned threads);
 
 // Null when there is none for these bits.
 const WeightFormat* weight_format(unsigned bits);
+// Whether scales may be shared by so many weights.
+bool is_block(unsigned block);
 
-struct EdgeHeader {
-  unsigned bits = 0;
-  Digest layout;
-};
 void put_header(ByteWriter& out, const EdgeHeader& header);
 // Throws as decode_edge_copy.
 EdgeHeader read_header(ByteReader& in);
@@ -170,14 +185,14 @@ EdgeHeader read_header(ByteReader& in);
 // The blob: `records` of the weights, and between them the other tensors, which `other` gives. Takes the records apart
 // as it goes.
 using OtherTensors = std::function<std::span<const float>(const model::TensorSpec&)>;
-Bytes join_blob(unsigned bits, const model::ParameterLayout& layout, std::vector<Bytes> records,
+Bytes join_blob(const EdgeHeader& header, const model::ParameterLayout& layout, std::vector<Bytes> records,
                 const OtherTensors& other);
 
 // Reads the blob's records up to its end, unchecked the weights' blocks; `place` says where the floats of another
 // tensor go. Throws as decode_edge_copy.
 using OtherPlaces = std::function<std::span<float>(const model::TensorSpec&)>;
-std::unique_ptr<WeightFormat::Reader> read_records(ByteReader& in, unsigned bits, const model::ParameterLayout& layout,
-                                                   const OtherPlaces& place);
+std::unique_ptr<WeightFormat::Reader> read_records(ByteReader& in, const EdgeHeader& header,
+                                                   const model::ParameterLayout& layout, const OtherPlaces& place);
 // One of them.
 void read_other(ByteReader& in, const model::TensorSpec& spec, const OtherPlaces& place);
 void check_size(const model::ParameterLayout& layout, const DecodeLimits& limits);

@@ -38,7 +38,7 @@ inline constexpr std::size_t kKernelBlock = 1024;
 inline constexpr std::size_t kSlack = 64;
 
 // One run of weights to quantise. x[i] is replaced by what a decoder gives: scale * q[i], or 0 where its magnitude is
-// below keep_from. q[i] = round half to even of x[i] / scale. REQUIRES: |x[i] / scale| <= 127 or scale = 0 (then q =
+// below keep_from. q[i] = round half to even of x[i] / scale. REQUIRES: |x[i] / scale| < 127.5 or scale = 0 (then q =
 // 0).
 struct QuantizeRun {
   float* x = nullptr;
@@ -80,6 +80,8 @@ struct Kernels {
 
   // Edge copy.
   void (*quantize)(const QuantizeRun& run);
+  // The same with q[i] = the sign of x[i] wherever it is kept, whatever the scale; a residual is cut to half a scale.
+  void (*ternarize)(const QuantizeRun& run);
   void (*dequantize)(const std::int8_t* q, std::size_t n, float scale, float* out);
   void (*dequantize_each)(const std::int8_t* q, std::size_t n, const float* scales, float* out);
   // mask: bit i % 8 of byte i / 8 says q[i] != 0, (n + 7) / 8 bytes; symbols: the non-zero ones, with kSlack room.
@@ -87,6 +89,11 @@ struct Kernels {
   std::size_t (*pack)(const std::int8_t* q, std::size_t n, std::uint8_t* mask, std::uint8_t* symbols);
   // The inverse; returns the number of symbols used. Reads up to kSlack beyond them. Bits past n are ignored.
   std::size_t (*expand)(const std::uint8_t* mask, const std::uint8_t* symbols, std::size_t n, std::int8_t* q);
+  // The same of floats: kept are those whose magnitude is not 0 and at least keep_from. `kept` has room for n and
+  // kSlack bytes.
+  std::size_t (*pack_float)(const float* x, std::size_t n, Magnitude keep_from, std::uint8_t* mask, float* kept);
+  // The inverse, of a mask with `ones` bits: reads not a byte beyond so many floats. Bits past n are ignored.
+  void (*expand_float)(const std::uint8_t* mask, const BlobFloat* kept, std::size_t ones, std::size_t n, float* out);
   std::size_t (*count_ones)(const std::uint8_t* bytes, std::size_t n);
   // True when some byte is 0 or -128, which no quantised weight is.
   bool (*has_bad_symbol)(const std::uint8_t* symbols, std::size_t n);

@@ -54,6 +54,43 @@ TRIBUTARY_TARGET std::size_t expand(const std::uint8_t* mask, const std::uint8_t
   return static_cast<std::size_t>(symbols - start) + kPortableKernels.expand(mask + i / 8, symbols, n - i, q + i);
 }
 
+TRIBUTARY_TARGET std::size_t pack_float(const float* x, std::size_t n, Magnitude keep_from, std::uint8_t* mask,
+                                        float* kept) {
+  // Signed comparison with what is just below: magnitudes are below 2^31.
+  const __m256i below = _mm256_set1_epi32(static_cast<int>(std::max<Magnitude>(keep_from, 1) - 1));
+  float* const start = kept;
+  std::size_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    const __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(x + i));
+    const __m256i magnitudes = _mm256_and_si256(v, _mm256_set1_epi32(0x7FFFFFFF));
+    const __m256i stays = _mm256_cmpgt_epi32(magnitudes, below);
+    const auto row = static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(stays)));
+    mask[i / 8] = static_cast<std::uint8_t>(row);
+    const __m256i order = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(kGather[row].data())));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(kept), _mm256_permutevar8x32_epi32(v, order));
+    kept += _mm_popcnt_u32(row);
+  }
+  return static_cast<std::size_t>(kept - start) + pack_float_singly(x + i, n - i, keep_from, mask + i / 8, kept);
+}
+
+TRIBUTARY_TARGET void expand_float(const std::uint8_t* mask, const BlobFloat* kept, std::size_t ones, std::size_t n,
+                                   float* out) {
+  std::size_t i = 0;
+  for (; i + 8 <= n && ones >= 8; i += 8) {
+    const unsigned row = mask[i / 8];
+    const __m256i packed = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kept));
+    const __m256i order = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(kSpread[row].data())));
+    // An order of 0x80 is none: its sign bit, moved up, says so.
+    const __m256i none = _mm256_srai_epi32(_mm256_slli_epi32(order, 24), 31);
+    const __m256i spread = _mm256_andnot_si256(none, _mm256_permutevar8x32_epi32(packed, order));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + i), spread);
+    const auto used = static_cast<std::size_t>(_mm_popcnt_u32(row));
+    kept += used;
+    ones -= used;
+  }
+  expand_float_singly(mask + i / 8, kept, n - i, out + i);
+}
+
 // Eight states: looks the symbols up, updates, and refills those that fell below 2^15 from the words in order.
 TRIBUTARY_TARGET inline __m256i step(__m256i& x, const std::uint32_t* table, const std::byte*& words) {
   const __m256i entry =
@@ -140,11 +177,16 @@ TRIBUTARY_TARGET void dither(std::uint64_t key, std::uint64_t first, std::uint16
 
 }  // namespace
 
-const Kernels kAvx2Kernels = {"avx2",      max_magnitude,  max_magnitude_each, add,       collect_singly,
-                              quantize,    dequantize,     dequantize_each,    pack,      expand,
-                              count_ones,  has_bad_symbol, rans_decode,        dither,    quantize_stochastic,
-                              check_float, check_int8,     fold_float,         fold_int8, mean,
-                              hadamard,    flip_signs,     nearest_levels,     dot,       scale_by};
+const Kernels kAvx2Kernels = {"avx2",       max_magnitude,  max_magnitude_each,
+                              add,          collect_singly, quantize,
+                              ternarize,    dequantize,     dequantize_each,
+                              pack,         expand,         pack_float,
+                              expand_float, count_ones,     has_bad_symbol,
+                              rans_decode,  dither,         quantize_stochastic,
+                              check_float,  check_int8,     fold_float,
+                              fold_int8,    mean,           hadamard,
+                              flip_signs,   nearest_levels, dot,
+                              scale_by};
 
 }  // namespace tributary::codec
 

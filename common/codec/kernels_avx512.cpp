@@ -38,6 +38,36 @@ TRIBUTARY_TARGET std::size_t collect(const float* x, std::size_t n, unsigned shi
   return count + collect_singly(x + i, n - i, shift, bin, found + count);
 }
 
+TRIBUTARY_TARGET std::size_t pack_float(const float* x, std::size_t n, Magnitude keep_from, std::uint8_t* mask,
+                                        float* kept) {
+  const __m512i least = _mm512_set1_epi32(static_cast<int>(std::max<Magnitude>(keep_from, 1)));
+  const __m512i magnitude_bits = _mm512_set1_epi32(0x7FFFFFFF);
+  float* const start = kept;
+  std::size_t i = 0;
+  for (; i + 16 <= n; i += 16) {
+    const __m512i v = _mm512_loadu_si512(x + i);
+    const __mmask16 stays = _mm512_cmpge_epi32_mask(_mm512_and_si512(v, magnitude_bits), least);
+    std::memcpy(mask + i / 8, &stays, 2);
+    _mm512_storeu_si512(kept, _mm512_maskz_compress_epi32(stays, v));
+    kept += _mm_popcnt_u32(stays);
+  }
+  return static_cast<std::size_t>(kept - start) + pack_float_singly(x + i, n - i, keep_from, mask + i / 8, kept);
+}
+
+TRIBUTARY_TARGET void expand_float(const std::uint8_t* mask, const BlobFloat* kept, std::size_t ones, std::size_t n,
+                                   float* out) {
+  std::size_t i = 0;
+  for (; i + 16 <= n && ones >= 16; i += 16) {
+    __mmask16 row;
+    std::memcpy(&row, mask + i / 8, 2);
+    _mm512_storeu_si512(out + i, _mm512_maskz_expand_epi32(row, _mm512_loadu_si512(kept)));
+    const auto used = static_cast<std::size_t>(_mm_popcnt_u32(row));
+    kept += used;
+    ones -= used;
+  }
+  expand_float_singly(mask + i / 8, kept, n - i, out + i);
+}
+
 TRIBUTARY_TARGET std::size_t pack(const std::int8_t* q, std::size_t n, std::uint8_t* mask, std::uint8_t* symbols) {
   std::uint8_t* const start = symbols;
   std::size_t i = 0;
@@ -93,8 +123,8 @@ TRIBUTARY_TARGET std::size_t rans_decode(const std::uint32_t* table, RansCursor&
   return done;
 }
 
-// Philox4x32-10 on eight counters, a word of each in the lower half of every lane: a multiplication reads no more of it,
-// so what rises into the upper half does no harm.
+// Philox4x32-10 on eight counters, a word of each in the lower half of every lane: a multiplication reads no more of
+// it, so what rises into the upper half does no harm.
 TRIBUTARY_TARGET void dither(std::uint64_t key, std::uint64_t first, std::uint16_t* out) {
   const __m512i mul0 = _mm512_set1_epi64(0xD2511F53), mul1 = _mm512_set1_epi64(0xCD9E8D57);
   constexpr std::uint32_t kWeyl0 = 0x9E3779B9, kWeyl1 = 0xBB67AE85;
@@ -121,11 +151,16 @@ TRIBUTARY_TARGET void dither(std::uint64_t key, std::uint64_t first, std::uint16
 
 }  // namespace
 
-const Kernels kAvx512Kernels = {"avx512",    max_magnitude,  max_magnitude_each, add,       collect,
-                                quantize,    dequantize,     dequantize_each,    pack,      expand,
-                                count_ones,  has_bad_symbol, rans_decode,        dither,    quantize_stochastic,
-                                check_float, check_int8,     fold_float,         fold_int8, mean,
-                                hadamard,    flip_signs,     nearest_levels,     dot,       scale_by};
+const Kernels kAvx512Kernels = {"avx512",     max_magnitude,  max_magnitude_each,
+                                add,          collect,        quantize,
+                                ternarize,    dequantize,     dequantize_each,
+                                pack,         expand,         pack_float,
+                                expand_float, count_ones,     has_bad_symbol,
+                                rans_decode,  dither,         quantize_stochastic,
+                                check_float,  check_int8,     fold_float,
+                                fold_int8,    mean,           hadamard,
+                                flip_signs,   nearest_levels, dot,
+                                scale_by};
 
 }  // namespace tributary::codec
 

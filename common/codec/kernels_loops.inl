@@ -39,21 +39,50 @@ TRIBUTARY_TARGET inline std::size_t collect_singly(const float* x, std::size_t n
   return count;
 }
 
+// A mask of ones for a weight that is kept: chosen so, there is no branch to guess and none that keeps a compiler from
+// vectorising.
+TRIBUTARY_TARGET inline std::uint32_t kept_mask(float x, float scale, std::int32_t keep_from) {
+  return 0u - (static_cast<std::uint32_t>(std::bit_cast<std::int32_t>(scale) > 0) &
+               static_cast<std::uint32_t>(static_cast<std::int32_t>(magnitude_of(x)) >= keep_from));
+}
+
+TRIBUTARY_TARGET inline float masked(float x, std::uint32_t mask) {
+  return std::bit_cast<float>(std::bit_cast<std::uint32_t>(x) & mask);
+}
+
 template <bool kEach, bool kResidual>
 TRIBUTARY_TARGET void quantize_as(float* __restrict x, std::size_t n, float scale, const float* __restrict scales,
                                   Magnitude keep_from, std::int8_t* __restrict q, float* __restrict residual) {
   const auto from = static_cast<std::int32_t>(keep_from);
   for (std::size_t i = 0; i < n; ++i) {
     const float s = kEach ? scales[i] : scale;
-    // Chosen by a mask, so that there is no branch to guess and none that keeps a compiler from vectorising.
-    const std::uint32_t kept = 0u - (static_cast<std::uint32_t>(std::bit_cast<std::int32_t>(s) > 0) &
-                                     static_cast<std::uint32_t>(static_cast<std::int32_t>(magnitude_of(x[i])) >= from));
-    const float quotient = x[i] / (s > 0 ? s : 1.0F);
-    const float ratio = std::bit_cast<float>(std::bit_cast<std::uint32_t>(quotient) & kept);
+    const std::uint32_t kept = kept_mask(x[i], s, from);
+    const float ratio = masked(x[i] / (s > 0 ? s : 1.0F), kept);
     const auto integer = static_cast<std::int32_t>((ratio + kRoundFloat) - kRoundFloat);
     const float value = s * static_cast<float>(integer);
     q[i] = static_cast<std::int8_t>(integer);
-    if (kResidual) residual[i] = std::bit_cast<float>(std::bit_cast<std::uint32_t>(x[i] - value) & kept);
+    if (kResidual) residual[i] = masked(x[i] - value, kept);
+    x[i] = value;
+  }
+}
+
+template <bool kEach, bool kResidual>
+TRIBUTARY_TARGET void ternarize_as(float* __restrict x, std::size_t n, float scale, const float* __restrict scales,
+                                   Magnitude keep_from, std::int8_t* __restrict q, float* __restrict residual) {
+  const auto from = static_cast<std::int32_t>(keep_from);
+  for (std::size_t i = 0; i < n; ++i) {
+    const float s = kEach ? scales[i] : scale;
+    const std::uint32_t kept = kept_mask(x[i], s, from);
+    const std::uint32_t sign = std::bit_cast<std::uint32_t>(x[i]) & 0x80000000u;
+    const float value = std::bit_cast<float>((std::bit_cast<std::uint32_t>(s) | sign) & kept);
+    q[i] = static_cast<std::int8_t>(static_cast<std::int32_t>(1 - static_cast<std::int32_t>(sign >> 30)) &
+                                    static_cast<std::int32_t>(kept));
+    if (kResidual) {
+      float lost = x[i] - value;
+      lost = lost > 0.5F * s ? 0.5F * s : lost;
+      lost = lost < -0.5F * s ? -0.5F * s : lost;
+      residual[i] = masked(lost, kept);
+    }
     x[i] = value;
   }
 }
@@ -64,7 +93,16 @@ TRIBUTARY_TARGET void quantize(const QuantizeRun& r) {
     return quantize_as<true, false>(r.x, r.n, 0, r.scales, r.keep_from, r.q, nullptr);
   }
   if (r.residual != nullptr) return quantize_as<false, true>(r.x, r.n, r.scale, nullptr, r.keep_from, r.q, r.residual);
-  return quantize_as<false, false>(r.x, r.n, r.scale, nullptr, r.keep_from, r.q, nullptr);
+  quantize_as<false, false>(r.x, r.n, r.scale, nullptr, r.keep_from, r.q, nullptr);
+}
+
+TRIBUTARY_TARGET void ternarize(const QuantizeRun& r) {
+  if (r.scales != nullptr) {
+    if (r.residual != nullptr) return ternarize_as<true, true>(r.x, r.n, 0, r.scales, r.keep_from, r.q, r.residual);
+    return ternarize_as<true, false>(r.x, r.n, 0, r.scales, r.keep_from, r.q, nullptr);
+  }
+  if (r.residual != nullptr) return ternarize_as<false, true>(r.x, r.n, r.scale, nullptr, r.keep_from, r.q, r.residual);
+  ternarize_as<false, false>(r.x, r.n, r.scale, nullptr, r.keep_from, r.q, nullptr);
 }
 
 TRIBUTARY_TARGET void dequantize(const std::int8_t* __restrict q, std::size_t n, float scale, float* __restrict out) {
@@ -74,6 +112,28 @@ TRIBUTARY_TARGET void dequantize(const std::int8_t* __restrict q, std::size_t n,
 TRIBUTARY_TARGET void dequantize_each(const std::int8_t* __restrict q, std::size_t n, const float* __restrict scales,
                                       float* __restrict out) {
   for (std::size_t i = 0; i < n; ++i) out[i] = scales[i] * static_cast<float>(q[i]);
+}
+
+TRIBUTARY_TARGET inline std::size_t pack_float_singly(const float* x, std::size_t n, Magnitude keep_from,
+                                                      std::uint8_t* mask, float* kept) {
+  const Magnitude least = std::max<Magnitude>(keep_from, 1);
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < n; i += 8) {
+    unsigned bits = 0;
+    for (std::size_t j = 0; j < std::min<std::size_t>(8, n - i); ++j) {
+      const unsigned set = magnitude_of(x[i + j]) >= least;
+      kept[count] = x[i + j];
+      count += set;
+      bits |= set << j;
+    }
+    mask[i / 8] = static_cast<std::uint8_t>(bits);
+  }
+  return count;
+}
+
+TRIBUTARY_TARGET inline void expand_float_singly(const std::uint8_t* mask, const BlobFloat* kept, std::size_t n,
+                                                 float* out) {
+  for (std::size_t i = 0; i < n; ++i) out[i] = (mask[i / 8] >> (i % 8) & 1u) != 0 ? static_cast<float>(*kept++) : 0.0F;
 }
 
 TRIBUTARY_TARGET std::size_t count_ones(const std::uint8_t* bytes, std::size_t n) {

@@ -39,6 +39,10 @@ std::size_t expand(const std::uint8_t* mask, const std::uint8_t* symbols, std::s
   return used;
 }
 
+void expand_float(const std::uint8_t* mask, const BlobFloat* kept, std::size_t /*ones*/, std::size_t n, float* out) {
+  expand_float_singly(mask, kept, n, out);
+}
+
 std::size_t rans_decode(const std::uint32_t* table, RansCursor& cursor, std::size_t groups, std::uint8_t* out) {
   std::size_t done = 0;
   const std::byte* words = cursor.words;
@@ -61,10 +65,15 @@ std::size_t rans_decode(const std::uint32_t* table, RansCursor& cursor, std::siz
 
 }  // namespace
 
-const Kernels kPortableKernels = {"portable",  max_magnitude,  max_magnitude_each, add,       collect_singly,
-                                  quantize,    dequantize,     dequantize_each,    pack,      expand,
-                                  count_ones,  has_bad_symbol, rans_decode,        dither,    quantize_stochastic,
-                                  check_float, check_int8,     fold_float,         fold_int8, mean,
-                                  hadamard,    flip_signs,     nearest_levels,     dot,       scale_by};
+const Kernels kPortableKernels = {"portable",   max_magnitude,  max_magnitude_each,
+                                  add,          collect_singly, quantize,
+                                  ternarize,    dequantize,     dequantize_each,
+                                  pack,         expand,         pack_float_singly,
+                                  expand_float, count_ones,     has_bad_symbol,
+                                  rans_decode,  dither,         quantize_stochastic,
+                                  check_float,  check_int8,     fold_float,
+                                  fold_int8,    mean,           hadamard,
+                                  flip_signs,   nearest_levels, dot,
+                                  scale_by};
 
 }  // namespace tributary::codec

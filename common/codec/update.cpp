@@ -224,7 +224,9 @@ UpdateCheck judge_norm(double squares, const UpdateLimits& limits) {
     return {UpdateFault::NormTooLarge,
             "update: norm " + std::to_string(norm) + ", at most " + std::to_string(*limits.max_norm), norm};
   }
-  return {UpdateFault::None, {}, norm};
+  UpdateCheck good{UpdateFault::None, {}, norm};
+  if (limits.clip_norm && norm > *limits.clip_norm) good.factor = *limits.clip_norm / norm;
+  return good;
 }
 
 std::optional<UpdateFormat::Extent> UpdateFormat::next_piece(std::uint64_t /*values_left*/) const {

@@ -58,7 +58,8 @@ class UpdateEncoding {
   double keep_ = 0;
 };
 
-// The most exact encoding whose updates take at most `max_bytes`; the smallest one that there is when none does.
+// The most exact encoding whose updates are expected to take at most `max_bytes`. Throws Malformed, saying what the
+// smallest one takes, when none does.
 UpdateEncoding encoding_within(const model::ParameterLayout& layout, std::uint64_t max_bytes);
 
 // Families that a participant offers in its greeting, the ones it likes best first.
@@ -82,13 +83,19 @@ std::string_view name_of(UpdateFault fault);
 
 struct UpdateLimits {
   // Largest L2 norm of the decoded update; nullopt = no limit.
-  std::optional<double> max_norm;
+  std::optional<double> max_norm = {};
+  // L2 norm to which a longer update is scaled down; nullopt = to none. REQUIRES: above 0.
+  std::optional<double> clip_norm = {};
 };
 
 struct UpdateCheck {
   UpdateFault fault = UpdateFault::None;
   std::string detail;  // one line, for the log; names the tensor
   double norm = 0;     // L2 norm of the decoded values, when fault is None
+  // What brings the update to its bound: clip_norm / norm where that is below 1, else 1. In (0, 1], and the same bits
+  // everywhere, as the norm's are: it is to be multiplied into the weight of the fold, so that clipping costs no pass
+  // and rounds nothing by itself.
+  double factor = 1;
 };
 
 // Told of bytes that were read and will not be read again in this call, piece after piece: whoever maps a file may let

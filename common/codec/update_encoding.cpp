@@ -121,12 +121,13 @@ std::uint64_t UpdateEncoding::expected_bytes(const model::ParameterLayout& layou
 UpdateEncoding encoding_within(const model::ParameterLayout& layout, std::uint64_t max_bytes) {
   UpdateEncoding encoding;
   for (const std::string_view text :
-       {"float32", "int8", "rotated:4", "rotated:3", "rotated:2", "rotated:1", "ternary:0.05", "ternary:0.02",
-        "ternary:0.01", "ternary:0.005", "ternary:0.0025"}) {
+       {"float32", "int8", "rotated:4", "rotated:3", "rotated:2", "rotated:1", "ternary:0.1", "ternary:0.05",
+        "ternary:0.02", "ternary:0.01", "ternary:0.005", "ternary:0.0025"}) {
     encoding = UpdateEncoding::parse(text);
-    if (encoding.expected_bytes(layout) <= max_bytes) break;
+    if (encoding.expected_bytes(layout) <= max_bytes) return encoding;
   }
-  return encoding;
+  fail(Error::Kind::Malformed, "is below what the smallest encoding, " + encoding.text() +
+                                   ", takes: " + std::to_string(encoding.expected_bytes(layout)) + " bytes");
 }
 
 std::vector<std::string> supported_update_encodings() {
@@ -136,8 +137,8 @@ std::vector<std::string> supported_update_encodings() {
 }
 
 std::uint64_t max_update_bytes(const model::ParameterLayout& layout, const UpdateEncoding& encoding) {
-  // Of a kept weight, the gap takes at most log2(1/P) + 3 bits and the value 8, below twice what is expected; the rest of
-  // a tensor that fills no block, at most 63 floats and seven scales.
+  // Of a kept weight, the gap takes at most log2(1/P) + 3 bits and the value 8, below twice what is expected; the rest
+  // of a tensor that fills no block, at most 63 floats and seven scales.
   const std::uint64_t expected = encoding.expected_bytes(layout);
   return (encoding.is_sparse() ? 2 : 1) * expected + 512 * layout.tensors().size();
 }

@@ -18,6 +18,7 @@ using model::Tensor;
 using model::TensorSpec;
 
 constexpr std::int64_t kFirstOpsetWithAxis = 13;
+constexpr std::int64_t kFirstOpsetWithSliceInputs = 10;
 constexpr std::int64_t kOnnxFloat = 1;
 
 // The axes [first, last) over which the output channels run; none when there is one channel.
@@ -54,16 +55,13 @@ class Quantizer {
   }
 
   void replace(const TensorSpec& spec, const codec::QuantizedTensor& weight) {
-    const std::string integers = fresh(spec.name + "_quantized");
     graph_.initializers.erase(spec.name);
-    graph_.initializers.emplace(integers, bytes_tensor(spec.shape, weight.q));
     std::vector<float> scale = weight.scale;
     std::replace(scale.begin(), scale.end(), 0.0F, 1.0F);
-    const Axes axes = channel_axes(spec);
-    if (graph_.opset >= kFirstOpsetWithAxis && axes.last - axes.first <= 1) {
-      add_dequantize(spec, integers, scale, axes);
+    if (weight.block != 0) {
+      replace_blocks(spec, weight, scale);
     } else {
-      add_cast_and_mul(spec, integers, scale, axes);
+      add({spec.name, spec.name, spec.shape}, weight.q, scale, channel_axes(spec));
     }
   }
 
@@ -79,12 +77,72 @@ class Quantizer {
     return name;
   }
 
-  void add_dequantize(const TensorSpec& spec, const std::string& integers, std::span<const float> scale, Axes axes) {
-    const std::string scale_name = fresh(spec.name + "_scale"), zero_name = fresh(spec.name + "_zero_point");
+  // Floats that are made: what they are of, the value that they become, and its shape.
+  struct Product {
+    std::string of, value;
     std::vector<std::int64_t> shape;
-    Node node{fresh(spec.name + "_dequantize"), "DequantizeLinear", {integers, scale_name, zero_name}, {spec.name}, {}};
+  };
+
+  // A row a block, the last one filled up with zeros; then the weight's own shape.
+  void replace_blocks(const TensorSpec& spec, const codec::QuantizedTensor& weight, std::span<const float> scale) {
+    const codec::ScaleGroups groups = codec::scale_groups(spec, weight.block);
+    const auto size = static_cast<std::int64_t>(spec.size);
+    std::vector<std::int8_t> q = weight.q;
+    q.resize(groups.count * groups.stride);
+    const std::string rows = fresh(spec.name + "_blocks");
+    const std::vector<std::int64_t> shape{static_cast<std::int64_t>(groups.count),
+                                          static_cast<std::int64_t>(groups.stride)};
+    add({spec.name, rows, shape}, q, scale, {0, 1});
+    std::string flat = rows;
+    if (q.size() != spec.size) {
+      flat = add_reshape(rows, fresh(spec.name + "_padded"), {-1});
+      flat = add_slice(flat, fresh(spec.name + "_flat"), size);
+    }
+    add_reshape(flat, spec.name, spec.shape);
+  }
+
+  std::string add_reshape(const std::string& from, std::string to, const std::vector<std::int64_t>& shape) {
+    nodes_.push_back({fresh(to + "_reshape"), "Reshape", {from, add_constant(to + "_shape", shape)}, {to}, {}});
+    return to;
+  }
+
+  // The first `count` elements of a vector.
+  std::string add_slice(const std::string& from, std::string to, std::int64_t count) {
+    using Integers = std::vector<std::int64_t>;
+    Node node{fresh(to + "_slice"), "Slice", {from}, {to}, {}};
+    if (graph_.opset >= kFirstOpsetWithSliceInputs) {
+      node.inputs = {from, add_constant(to + "_start", {0}), add_constant(to + "_end", {count})};
+    } else {
+      node.attributes = {{"starts", Integers{0}}, {"ends", Integers{count}}, {"axes", Integers{0}}};
+    }
+    nodes_.push_back(std::move(node));
+    return to;
+  }
+
+  std::string add_constant(const std::string& name, const std::vector<std::int64_t>& values) {
+    const std::string constant = fresh(name);
+    const auto length = static_cast<std::int64_t>(values.size());
+    nodes_.push_back({constant, "Constant", {}, {constant}, {{"value", Tensor::ints({length}, values)}}});
+    return constant;
+  }
+
+  // `scale` runs along `axes` of the product.
+  void add(const Product& product, std::span<const std::int8_t> q, std::span<const float> scale, Axes axes) {
+    const std::string integers = fresh(product.of + "_quantized");
+    graph_.initializers.emplace(integers, bytes_tensor(product.shape, q));
+    if (graph_.opset >= kFirstOpsetWithAxis && axes.last - axes.first <= 1) {
+      add_dequantize(product, integers, scale, axes);
+    } else {
+      add_cast_and_mul(product, integers, scale, axes);
+    }
+  }
+
+  void add_dequantize(const Product& made, const std::string& integers, std::span<const float> scale, Axes axes) {
+    const std::string scale_name = fresh(made.of + "_scale"), zero_name = fresh(made.of + "_zero_point");
+    std::vector<std::int64_t> shape;
+    Node node{fresh(made.of + "_dequantize"), "DequantizeLinear", {integers, scale_name, zero_name}, {made.value}, {}};
     if (axes.first != axes.last) {
-      shape = {spec.shape[axes.first]};
+      shape = {made.shape[axes.first]};
       node.attributes.emplace("axis", static_cast<std::int64_t>(axes.first));
     }
     graph_.initializers.emplace(zero_name, bytes_tensor(shape, std::vector<std::int8_t>(scale.size())));
@@ -93,13 +151,13 @@ class Quantizer {
   }
 
   // The scale is a Constant node: as an initialiser, an operand of Mul would count as trainable.
-  void add_cast_and_mul(const TensorSpec& spec, const std::string& integers, std::span<const float> scale, Axes axes) {
-    const std::string scale_name = fresh(spec.name + "_scale"), cast_name = fresh(spec.name + "_cast");
-    std::vector<std::int64_t> shape(spec.shape.size(), 1);
-    for (std::size_t axis = axes.first; axis < axes.last; ++axis) shape[axis] = spec.shape[axis];
+  void add_cast_and_mul(const Product& made, const std::string& integers, std::span<const float> scale, Axes axes) {
+    const std::string scale_name = fresh(made.of + "_scale"), cast_name = fresh(made.of + "_cast");
+    std::vector<std::int64_t> shape(made.shape.size(), 1);
+    for (std::size_t axis = axes.first; axis < axes.last; ++axis) shape[axis] = made.shape[axis];
     nodes_.push_back({scale_name, "Constant", {}, {scale_name}, {{"value", Tensor::floats(std::move(shape), scale)}}});
     nodes_.push_back({cast_name, "Cast", {integers}, {cast_name}, {{"to", kOnnxFloat}}});
-    nodes_.push_back({fresh(spec.name + "_dequantize"), "Mul", {cast_name, scale_name}, {spec.name}, {}});
+    nodes_.push_back({fresh(made.of + "_dequantize"), "Mul", {cast_name, scale_name}, {made.value}, {}});
   }
 
   Graph& graph_;
@@ -115,7 +173,8 @@ std::vector<const TensorSpec*> weights_of(const model::ParameterLayout& layout, 
   }
   bool fits = weights.size() == copy.quantized.size();
   for (std::size_t i = 0; fits && i < weights.size(); ++i) {
-    fits = copy.quantized[i].q.size() == weights[i]->size && copy.quantized[i].scale.size() == weights[i]->channels;
+    fits = copy.quantized[i].q.size() == weights[i]->size &&
+           copy.quantized[i].scale.size() == codec::scale_groups(*weights[i], copy.quantized[i].block).count;
   }
   if (!fits) fail(Error::Kind::Malformed, "the integers of the edge copy do not fit its layout");
   return weights;

@@ -66,6 +66,7 @@ struct Writer {
     put_blob(out, ByteSpan(wire::to_frame(r.announced)).subspan(kFrameLength));
     out.put_text(r.file);
     put_blob(out, r.bytes);
+    out.put(r.factor);
   }
   void operator()(const FateSettled& r) const {
     out.put_text(r.participant);
@@ -133,6 +134,8 @@ UpdateAccepted read(ByteReader& in, UpdateAccepted r) {
   r.file = in.get_text(kMaxText);
   const ByteSpan bytes = get_blob(in);
   r.bytes.assign(bytes.begin(), bytes.end());
+  r.factor = in.get<double>();
+  if (!(r.factor > 0 && r.factor <= 1)) fail(Error::Kind::Malformed, "a factor outside (0, 1]");
   return r;
 }
 

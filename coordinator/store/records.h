@@ -67,8 +67,9 @@ struct RoundOpened {
 struct UpdateAccepted {
   std::string participant;
   wire::Update announced;
-  std::string file;  // in the folder spool
-  Bytes bytes;       // of a small update, which no file needs to hold durably; empty = in the file
+  std::string file;   // in the folder spool
+  Bytes bytes;        // of a small update, which no file needs to hold durably; empty = in the file
+  double factor = 1;  // by which its values count: codec::UpdateCheck::factor
 };
 
 // A fate that no later event changes, other than Accepted.

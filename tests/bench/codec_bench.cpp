@@ -7,6 +7,7 @@
 //   tributary-bench --benchmark_filter=Edge --benchmark_repetitions=5
 #include <cstring>
 #include <memory>
+#include <tuple>
 #include <vector>
 
 #include <benchmark/benchmark.h>
@@ -52,10 +53,12 @@ void rate(benchmark::State& state, double bytes_each, const char* name) {
 }
 
 codec::EdgePlan plan_of(const benchmark::State& state) {
-  return {.bits = static_cast<unsigned>(state.range(0)), .sparsity = static_cast<double>(state.range(1)) / 100};
+  return {.bits = static_cast<unsigned>(state.range(0)),
+          .sparsity = static_cast<double>(state.range(1)) / 100,
+          .block = static_cast<unsigned>(state.range(2))};
 }
 
-// Arguments: bits, sparsity in percent.
+// Arguments: bits, sparsity in percent, weights that share a scale (0: an output channel's).
 void EdgeEncode(benchmark::State& state) {
   std::vector<float> residual(kParameters);
   codec::EdgeCopy copy;
@@ -71,8 +74,24 @@ void EdgeDecode(benchmark::State& state) {
   rate(state, 4.0 * kParameters, "float32");
 }
 
-BENCHMARK(EdgeEncode)->Args({8, 50})->Args({8, 90})->Args({8, 0})->Args({32, 50})->Unit(benchmark::kMillisecond);
-BENCHMARK(EdgeDecode)->Args({8, 50})->Args({8, 90})->Args({8, 0})->Args({32, 50})->Unit(benchmark::kMillisecond);
+void edge_forms(benchmark::internal::Benchmark* bench) {
+  for (const auto& [bits, sparsity, block] : {std::tuple{8, 50, 0},
+                                              {8, 90, 0},
+                                              {8, 0, 0},
+                                              {8, 50, 256},
+                                              {4, 50, 0},
+                                              {4, 85, 0},
+                                              {2, 50, 0},
+                                              {2, 50, 256},
+                                              {32, 50, 0},
+                                              {32, 0, 0}}) {
+    bench->Args({bits, sparsity, block});
+  }
+  bench->Unit(benchmark::kMillisecond);
+}
+
+BENCHMARK(EdgeEncode)->Apply(edge_forms);
+BENCHMARK(EdgeDecode)->Apply(edge_forms);
 
 Bytes update_blob(const char* encoding) {
   return codec::encode_update(*layout(), master().values(), {}, codec::UpdateEncoding::parse(encoding),

@@ -53,9 +53,12 @@ class EdgeBlob {
 // Blobs with raw, coded and constant masks and values.
 std::vector<EdgeBlob> small_blobs() {
   std::vector<EdgeBlob> blobs;
-  for (const unsigned bits : {8u, 32u}) {
-    for (const double sparsity : {0.0, 0.5, 0.9}) blobs.emplace_back(gaussian(small_model()), EdgePlan{bits, sparsity});
-    blobs.emplace_back(model::ParameterSet(small_model()), EdgePlan{bits});
+  for (EdgePlan plan : forms()) {
+    blobs.emplace_back(model::ParameterSet(small_model()), plan);
+    for (const double sparsity : {0.0, 0.5, 0.9}) {
+      plan.sparsity = sparsity;
+      blobs.emplace_back(gaussian(small_model()), plan);
+    }
   }
   return blobs;
 }
@@ -125,11 +128,15 @@ TEST(EdgeBlob, RandomBytesBehindAGoodHeaderAreRefusedOrHarmless) {
 }
 
 TEST(EdgeBlob, HeadersOfAnotherKindVersionOrModelAreRefused) {
-  const EdgeBlob blob = small_blobs()[1];
+  const EdgeBlob blob(gaussian(small_model()), {.bits = 8, .sparsity = 0.5});
   EXPECT_EQ(blob.with_byte(0, 'X').refusal(), Error::Kind::Malformed) << "magic";
   EXPECT_EQ(blob.with_byte(4, 2).refusal(), Error::Kind::Unsupported) << "newer version";
-  EXPECT_EQ(blob.with_byte(5, 4).refusal(), Error::Kind::Unsupported) << "bits";
-  EXPECT_EQ(blob.with_byte(6, 1).refusal(), Error::Kind::Malformed) << "reserved";
+  EXPECT_EQ(blob.with_byte(5, 3).refusal(), Error::Kind::Unsupported) << "bits";
+  for (const auto& [at, byte] : {std::pair{6, 1}, {6, 32}, {6, 96}, {7, 3}}) {
+    EXPECT_EQ(blob.with_byte(static_cast<std::size_t>(at), static_cast<std::uint8_t>(byte)).refusal(),
+              Error::Kind::Malformed)
+        << "a block of no power of two, or too small";
+  }
   EXPECT_EQ(blob.with_byte(39, static_cast<std::uint8_t>(blob.bytes()[39]) ^ 1).refusal(), Error::Kind::Malformed);
   EXPECT_EQ(blob.refusal(many_shapes()), Error::Kind::Malformed) << "layout";
 }
@@ -144,7 +151,7 @@ TEST(EdgeBlob, AModelOverTheLimitIsRefusedBeforeItIsAllocated) {
 }
 
 TEST(EdgeBlob, ScalesAreFiniteAndNotNegative) {
-  const EdgeBlob blob = small_blobs()[1];
+  const EdgeBlob blob(gaussian(small_model()), {.bits = 8, .sparsity = 0.5});
   const auto with_scale = [&](std::uint16_t scale) {
     return blob.with_byte(40, static_cast<std::uint8_t>(scale)).with_byte(41, static_cast<std::uint8_t>(scale >> 8));
   };
@@ -164,6 +171,20 @@ TEST(EdgeBlob, ValuesOfTheOtherTensorsAreFinite) {
   const EdgeBlob weights(gaussian(small_model()), {.bits = 32, .sparsity = 0});
   // Header, constant mask, length of the block, first value.
   EXPECT_TRUE(weights.with_byte(40 + 2 + 4 + 3, 0x7F).with_byte(40 + 2 + 4 + 2, 0xC0).malformed());
+}
+
+TEST(EdgeBlob, IntegersThatTheBitsDoNotHoldAreRefused) {
+  const EdgeBlob plain(gaussian(small_model()), {.bits = 8, .sparsity = 0.5, .levels = 7});
+  EXPECT_EQ(plain.with_byte(5, 4).refusal(), std::nullopt) << "seven is what four bits hold";
+  EXPECT_TRUE(plain.with_byte(5, 2).malformed()) << "but not two";
+  const EdgeBlob eight(gaussian(small_model()), {.bits = 8, .sparsity = 0.5, .levels = 8});
+  EXPECT_TRUE(eight.with_byte(5, 4).malformed());
+  const EdgeBlob coded = coded_blob(8);  // integers up to 16, by a model
+  EXPECT_TRUE(coded.with_byte(5, 4).malformed());
+  const EdgeBlob ones(gaussian(small_model()), {.bits = 4, .sparsity = 0.5, .levels = 1});
+  EXPECT_EQ(ones.with_byte(5, 2).refusal(), std::nullopt);
+  const EdgeBlob floats(gaussian(small_model()), {.bits = 32});
+  EXPECT_TRUE(floats.with_byte(6, 64).malformed()) << "floats have no scales";
 }
 
 TEST(EdgeBlob, AMaskThatDoesNotMatchItsValuesIsRefused) {

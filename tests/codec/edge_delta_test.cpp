@@ -15,22 +15,24 @@ namespace {
 // A model that moves, and the copies made of it one after the other.
 class MovingModel {
  public:
-  explicit MovingModel(const model::LayoutPtr& layout, std::uint64_t seed = 1)
-      : random_(seed, "moves"), master_(gaussian(layout, seed)), residual_(layout->size()) {}
+  explicit MovingModel(const model::LayoutPtr& layout, std::uint64_t seed = 1, const EdgePlan& plan = {.levels = 64})
+      : plan_(plan), random_(seed, "moves"), master_(gaussian(layout, seed)), residual_(layout->size()) {}
 
   // Every value by a normal number of this deviation.
   void move(double deviation) {
     for (float& value : master_.values()) value += static_cast<float>(deviation * random_.normal());
   }
-  EdgeCopy copy(double sparsity = 0.5, unsigned levels = 64) {
-    EdgeCopy made =
-        encode_edge_copy(master_, residual_, {.sparsity = sparsity, .levels = levels, .previous_scales = scales_});
+  EdgeCopy copy(double sparsity = 0.5) {
+    plan_.sparsity = sparsity;
+    plan_.previous_scales = scales_;
+    EdgeCopy made = encode_edge_copy(master_, residual_, plan_);
     scales_ = made.scales;
     return made;
   }
   const model::LayoutPtr& layout() const { return master_.layout_ptr(); }
 
  private:
+  EdgePlan plan_;
   RandomStream random_;
   model::ParameterSet master_;
   std::vector<float> residual_;
@@ -47,8 +49,15 @@ void expect_same(const EdgeIntegers& a, const EdgeIntegers& b) {
   EXPECT_EQ(a.others, b.others);
 }
 
-TEST(EdgeIntegers, AreThoseOfTheCopyAndMakeItsBlobAgain) {
-  MovingModel model(many_shapes());
+// The forms that have differences.
+std::vector<EdgePlan> integer_forms() {
+  std::vector<EdgePlan> all = forms();
+  std::erase_if(all, [](const EdgePlan& plan) { return plan.bits == 32; });
+  return all;
+}
+
+void expect_integers_of(const EdgePlan& plan) {
+  MovingModel model(many_shapes(), 1, plan);
   for (const double sparsity : {0.0, 0.5, 0.95}) {
     const EdgeCopy copy = model.copy(sparsity);
     const EdgeIntegers integers = edge_integers(copy.blob, model.layout());
@@ -58,6 +67,10 @@ TEST(EdgeIntegers, AreThoseOfTheCopyAndMakeItsBlobAgain) {
     EXPECT_EQ(edge_blob(integers, *model.layout()), copy.blob);
     EXPECT_EQ(edge_blob(integers, *model.layout(), 3), copy.blob);
   }
+}
+
+TEST(EdgeIntegers, AreThoseOfTheCopyAndMakeItsBlobAgain) {
+  for (const EdgePlan& plan : integer_forms()) expect_integers_of(plan);
 }
 
 TEST(EdgeIntegers, ThereAreNoneOfAnUnquantisedCopy) {
@@ -72,9 +85,9 @@ TEST(EdgeIntegers, ThereAreNoneOfAnUnquantisedCopy) {
   }
 }
 
-TEST(EdgeDelta, GivesTheCopyThatItsWholeBlobGives) {
+void expect_differences_of(const EdgePlan& plan) {
   for (const auto& layout : {small_model(), many_shapes()}) {
-    MovingModel model(layout, 3);
+    MovingModel model(layout, 3, plan);
     Bytes base = model.copy().blob;
     // Still, slow, a jump, other sparsities.
     const double moves[] = {0.0, 1e-5, 1e-3, 0.5, 0.01, 0.01};
@@ -93,6 +106,28 @@ TEST(EdgeDelta, GivesTheCopyThatItsWholeBlobGives) {
       base = copy.blob;
     }
   }
+}
+
+TEST(EdgeDelta, GivesTheCopyThatItsWholeBlobGives) {
+  for (const EdgePlan& plan : integer_forms()) {
+    SCOPED_TRACE(std::to_string(plan.bits) + " bits, block " + std::to_string(plan.block));
+    expect_differences_of(plan);
+  }
+}
+
+// Half of the weights that were kept are pruned now, and know it in little more than a bit each.
+TEST(EdgeDelta, AWeightThatIsPrunedNowCostsNoMoreForWhatItWas) {
+  const auto layout = std::make_shared<const model::ParameterLayout>(
+      std::vector<model::TensorSpec>{weight("w", {100, 1000}, 100, 1000)});
+  MovingModel model(layout);
+  const EdgeIntegers base = edge_integers(model.copy(0.0).blob, layout);
+  EdgeIntegers copy = base;
+  RandomStream random(4, "pruned");
+  for (std::int8_t& q : copy.weights[0].q) q = random.below(2) == 0 ? q : std::int8_t{0};
+  copy.digest = sha256(edge_blob(copy, *layout));
+  const Bytes delta = encode_edge_delta(base, copy, *layout);
+  expect_same(decode_edge_delta(delta, base, layout), copy);
+  EXPECT_LT(static_cast<double>(delta.size()) * 8, 1.02 * 100'000);
 }
 
 TEST(EdgeDelta, TheSameBytesOnAnyNumberOfThreads) {
@@ -150,7 +185,7 @@ TEST(StickyScales, AChannelKeepsItsScaleWhileItServes) {
   const auto with_largest = [&](float largest) {
     return filled(layout, [=](std::uint64_t i) { return i == 0 ? largest : 0.01F; });
   };
-  const auto first = encode_edge_copy(with_largest(1), {}, {.sparsity = 0});
+  const auto first = encode_edge_copy(with_largest(1), {}, {.sparsity = 0, .levels = 64});
   ASSERT_EQ(first.scales, std::vector<std::vector<float>>{first.quantized[0].scale});
   const auto scale_at = [&](float largest, unsigned levels) {
     return encode_edge_copy(with_largest(largest), {},
@@ -172,7 +207,7 @@ TEST(StickyScales, TheErrorStaysBelowHalfOfTwoThirdsMoreThanAFreshScaleHas) {
   RandomStream random(5, "drift");
   for (int round = 0; round < 20; ++round) {
     for (float& value : master.values()) value *= static_cast<float>(1 + 0.05 * random.normal());
-    const EdgeCopy copy = encode_edge_copy(master, {}, {.sparsity = 0.5, .previous_scales = scales});
+    const EdgeCopy copy = encode_edge_copy(master, {}, {.sparsity = 0.5, .levels = 64, .previous_scales = scales});
     scales = copy.scales;
     EXPECT_NEAR(copy.sparsity, 0.5, 0.01);
     std::size_t t = 0;
@@ -213,8 +248,9 @@ TEST(StickyScales, AreTheSameOnAnyNumberOfThreadsAndForTheBlobAlone) {
 
 class DeltaBlob {
  public:
-  explicit DeltaBlob(const model::LayoutPtr& layout, double move = 0.01) : layout_(layout) {
-    MovingModel model(layout);
+  explicit DeltaBlob(const model::LayoutPtr& layout, double move = 0.01, const EdgePlan& plan = {.levels = 64})
+      : layout_(layout) {
+    MovingModel model(layout, 1, plan);
     base_ = edge_integers(model.copy().blob, layout);
     model.move(move);
     delta_ = encode_edge_delta(base_, edge_integers(model.copy().blob, layout), *layout);
@@ -254,8 +290,10 @@ model::LayoutPtr long_streams() {
 }
 
 TEST(EdgeDeltaBlob, EveryTruncationAndTrailingByteIsRefused) {
-  for (const double move : {0.0, 1e-3, 0.1}) {
-    const DeltaBlob blob(small_model(), move);
+  std::vector<DeltaBlob> blobs;
+  for (const double move : {0.0, 1e-3, 0.1}) blobs.emplace_back(small_model(), move);
+  for (const EdgePlan& plan : integer_forms()) blobs.emplace_back(small_model(), 0.01, plan);
+  for (const DeltaBlob& blob : blobs) {
     ASSERT_EQ(blob.refusal(), std::nullopt);
     for (std::size_t length = 0; length < blob.bytes().size(); ++length) {
       ASSERT_TRUE(blob.with([=](Bytes& b) { b.resize(length); }).malformed()) << length;
@@ -269,9 +307,11 @@ TEST(EdgeDeltaBlob, EveryTruncationAndTrailingByteIsRefused) {
 }
 
 TEST(EdgeDeltaBlob, AFlippedBitIsRefusedOrHarmless) {
-  const DeltaBlob blob(small_model());
-  for (std::size_t bit = 0; bit < blob.bytes().size() * 8; ++bit) {
-    blob.with([=](Bytes& b) { b[bit / 8] ^= std::byte{1} << (bit % 8); }).refusal();
+  for (const EdgePlan& plan : integer_forms()) {
+    const DeltaBlob blob(small_model(), 0.01, plan);
+    for (std::size_t bit = 0; bit < blob.bytes().size() * 8; ++bit) {
+      blob.with([=](Bytes& b) { b[bit / 8] ^= std::byte{1} << (bit % 8); }).refusal();
+    }
   }
   RandomStream random(1, "flips");
   const DeltaBlob large(long_streams(), 1e-3);

@@ -62,6 +62,12 @@ inline model::ParameterSet gaussian(const model::LayoutPtr& layout, std::uint64_
   return filled(layout, [&](std::uint64_t) { return static_cast<float>(0.05 * random.normal()); });
 }
 
+// Every way to write weights, half of them pruned.
+inline std::vector<EdgePlan> forms() {
+  return {{.bits = 32}, {.bits = 8, .levels = 100}, {.bits = 8, .block = 4096}, {.bits = 4}, {.bits = 4, .block = 64},
+          {.bits = 2},  {.bits = 2, .block = 256}};
+}
+
 inline bool same_bits(std::span<const float> a, std::span<const float> b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
 }

@@ -131,6 +131,62 @@ TEST_P(KernelsTest, WeightsAreQuantizedTheSameAndAsDefined) {
   });
 }
 
+TEST_P(KernelsTest, WeightsBecomeTernaryTheSameAndAsDefined) {
+  for_lengths(kMaxLength, [&](std::size_t n, std::size_t shift) {
+    const float scale = std::ldexp(1.0F, static_cast<int>(random_.below(60)) - 30);
+    Unaligned<float> x(n, shift), scales(n, 0);
+    for (std::size_t i = 0; i < n; ++i) {
+      x[i] = tie_float(random_, scale);
+      scales[i] = random_.below(9) == 0 ? 0.0F : scale * (random_.below(2) == 0 ? 1.0F : 1.5F);
+    }
+    const Magnitude keep_from = random_.below(3) == 0 ? 1 : std::bit_cast<Magnitude>(scale);
+    for (const bool each : {false, true}) {
+      Unaligned<float> got = x, expected = x, residual(n, shift), expected_residual(n, 0);
+      Unaligned<std::int8_t> q(n, shift), expected_q(n, 0);
+      QuantizeRun run{got.data(), n, scale, each ? scales.data() : nullptr, keep_from, q.data(), residual.data()};
+      fast().ternarize(run);
+      run = {expected.data(), n, scale, run.scales, keep_from, expected_q.data(), expected_residual.data()};
+      plain().ternarize(run);
+      ASSERT_TRUE(got.same_as(expected) && q.same_as(expected_q) && residual.same_as(expected_residual)) << n;
+      Unaligned<float> bare = x;
+      run = {bare.data(), n, scale, run.scales, keep_from, q.data(), nullptr};
+      fast().ternarize(run);
+      ASSERT_TRUE(bare.same_as(expected)) << n;
+      for (std::size_t i = 0; i < n; ++i) {
+        const float s = each ? scales[i] : scale;
+        const bool kept = s > 0 && std::bit_cast<Magnitude>(std::abs(x[i])) >= keep_from;
+        ASSERT_EQ(q[i], !kept ? 0 : x[i] < 0 ? -1 : 1);
+        ASSERT_EQ(got[i], s * static_cast<float>(q[i]));
+        ASSERT_EQ(residual[i], kept ? std::clamp(x[i] - got[i], -s / 2, s / 2) : 0);
+      }
+    }
+  });
+}
+
+TEST_P(KernelsTest, FloatsArePackedAndExpandedTheSame) {
+  for_lengths(kMaxLength, [&](std::size_t n, std::size_t shift) {
+    Unaligned<float> x(n, shift), back(n, shift);
+    const std::uint64_t density = random_.below(5);
+    for (float& v : x) v = random_.below(4) < density ? any_float(random_) : 0.0F;
+    const Magnitude keep_from = random_.below(2) == 0 ? 0 : std::bit_cast<Magnitude>(1e-3F);
+    Unaligned<std::uint8_t> mask((n + 7) / 8, shift), expected_mask((n + 7) / 8, 0);
+    Unaligned<float> kept(n + kSlack / sizeof(float), shift), expected(n + kSlack / sizeof(float), 0);
+    const std::size_t count = fast().pack_float(x.data(), n, keep_from, mask.data(), kept.data());
+    ASSERT_EQ(count, plain().pack_float(x.data(), n, keep_from, expected_mask.data(), expected.data())) << n;
+    ASSERT_TRUE(mask.same_as(expected_mask)) << n;
+    ASSERT_EQ(std::memcmp(kept.data(), expected.data(), count * sizeof(float)), 0) << n;
+    if (n % 8 != 0) mask[n / 8] = static_cast<std::uint8_t>(mask[n / 8] | 0xFFu << n % 8);
+    // Exactly as many as there are, so that a sanitizer sees a read past them.
+    const std::vector<float> tight(kept.data(), kept.data() + count);
+    fast().expand_float(mask.data(), reinterpret_cast<const BlobFloat*>(tight.data()), count, n, back.data());
+    for (std::size_t i = 0; i < n; ++i) {
+      const Magnitude magnitude = std::bit_cast<Magnitude>(x[i]) & 0x7FFFFFFFu;
+      const std::uint32_t stays = magnitude != 0 && magnitude >= keep_from ? std::bit_cast<std::uint32_t>(x[i]) : 0;
+      ASSERT_EQ(std::bit_cast<std::uint32_t>(back[i]), stays) << n;
+    }
+  });
+}
+
 TEST_P(KernelsTest, IntegersAreMultipliedBackTheSame) {
   for_lengths(kMaxLength, [&](std::size_t n, std::size_t shift) {
     Unaligned<std::int8_t> q(n, shift);

@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "common/base/error.h"
 #include "common/codec/gaussian_levels.h"
 #include "common/codec/kernels.h"
 #include "common/codec/update.h"
@@ -187,7 +188,14 @@ TEST(UpdateEncodings, ABudgetChoosesTheMostExactThatFits) {
   EXPECT_EQ(encoding_within(layout, 1'100'000).text(), "int8");
   EXPECT_EQ(encoding_within(layout, 300'000).text(), "rotated:2");
   EXPECT_EQ(encoding_within(layout, 12'000).text(), "ternary:0.01");
-  EXPECT_EQ(encoding_within(layout, 10).text(), "ternary:0.0025");
+  EXPECT_EQ(encoding_within(layout, 3'600).text(), "ternary:0.0025");
+  try {
+    encoding_within(layout, 10);
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), Error::Kind::Malformed);
+    EXPECT_NE(std::string(e.what()).find("ternary:0.0025"), std::string::npos) << e.what();
+  }
 }
 
 // The conditions of Lloyd and Max, by numerical integration of the normal density.

@@ -152,6 +152,37 @@ TEST(Update, WithOrWithoutAResidualTheBytesAreTheSameAndItHoldsWhatTheyLeaveOut)
   }
 }
 
+TEST(Update, ALongUpdateIsScaledDownToItsBoundByTheSameBitsEverywhere) {
+  const auto values = some_delta(5);
+  for (const std::string& text : kEncodings) {
+    SCOPED_TRACE(text);
+    const Bytes blob = encoded(text, values);
+    const double norm = check_update(blob, layout()).norm;
+    EXPECT_EQ(check_update(blob, layout(), {.clip_norm = norm}).factor, 1);
+    EXPECT_EQ(check_update(blob, layout(), {.clip_norm = 2 * norm}).factor, 1);
+    const UpdateCheck clipped = check_update(blob, layout(), {.max_norm = norm, .clip_norm = norm / 3});
+    EXPECT_EQ(clipped.fault, UpdateFault::None);
+    EXPECT_EQ(clipped.norm, norm);
+    EXPECT_EQ(clipped.factor, norm / 3 / norm);
+    EXPECT_EQ(check_update(blob, layout(), {.max_norm = norm / 2, .clip_norm = norm / 3}).fault,
+              UpdateFault::NormTooLarge);
+    std::vector<std::int64_t> sum(layout().size());
+    fold_update(blob, layout(), clipped.factor, sum);
+    const std::vector<float> decoded = decode_update(blob, layout());
+    double squares = 0;
+    for (std::size_t i = 0; i < sum.size(); ++i) {
+      ASSERT_EQ(sum[i], to_fixed(clipped.factor, decoded[i]));
+      squares += from_fixed(sum[i]) * from_fixed(sum[i]);
+    }
+    EXPECT_NEAR(std::sqrt(squares), norm / 3, 1e-7 * norm);
+    for (const unsigned threads : {2u, 5u}) {
+      std::vector<std::int64_t> again(layout().size());
+      fold_update(blob, layout(), clipped.factor, again, threads);
+      EXPECT_EQ(again, sum);
+    }
+  }
+}
+
 TEST(Update, TheLargestContributionsDoNotOverflow) {
   const double most = static_cast<double>(to_fixed(1.0, kMaxMagnitude)) * static_cast<double>(kMaxContributions);
   EXPECT_LT(most, 0x1p63);

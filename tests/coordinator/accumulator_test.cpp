@@ -55,6 +55,21 @@ bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
 
+TEST(Accumulator, AFactorIsOfTheValuesAndNotOfTheWeight) {
+  const auto all = contributions(3, 2);
+  Accumulator accumulator(layout(), kCap);
+  const Accumulator::Contribution clipped[] = {{all[0].blob, 1000, 0.25}, {all[1].blob, 3000, 1}};
+  accumulator.add(clipped, 2);
+  EXPECT_EQ(accumulator.examples(), 4000U);
+  const auto mean = mean_of(accumulator);
+  const auto first = codec::decode_update(all[0].blob, *layout()),
+             second = codec::decode_update(all[1].blob, *layout());
+  for (std::size_t i = 0; i < mean.size(); ++i) {
+    const double exact = (0.25 * 1000 * static_cast<double>(first[i]) + 3000 * static_cast<double>(second[i])) / 4000;
+    ASSERT_NEAR(static_cast<double>(mean[i]), exact, 1e-6 * (1 + std::abs(exact)));
+  }
+}
+
 TEST(Accumulator, AnyOrderThreadsAndSplitGiveTheSameBits) {
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));

@@ -71,6 +71,19 @@ TEST_F(EdgeHistoryTest, ADifferenceThatSavesNothingIsNotOffered) {
   EXPECT_TRUE(history.deltas().empty());
 }
 
+TEST_F(EdgeHistoryTest, WhatIsKeptTakesNoMoreThanHalfTheModelOr16MiB) {
+  EdgeHistory history(layout_, 64, 1);
+  // Of 6 MiB each: two of them fit behind the present one.
+  const auto large = std::make_shared<const wire::FramedBlob>(Bytes(6u << 20), 256u << 10);
+  std::vector<Digest> digests;
+  for (int copy = 0; copy < 5; ++copy) {
+    digests.push_back(sha256(as_bytes(std::to_string(copy))));
+    history.add(digests.back(), large);
+  }
+  EXPECT_FALSE(history.has(digests[0]) || history.has(digests[1]));
+  EXPECT_TRUE(history.has(digests[2]) && history.has(digests[3]));
+}
+
 TEST_F(EdgeHistoryTest, WithoutMemoryThereIsNoDifference) {
   EdgeHistory history(layout_, 0, 1);
   const Digest first = publish(history);

@@ -109,6 +109,24 @@ TEST(EdgePublisher, AModelThatHardlyMovesKeepsItsScalesAndMostOfItsIntegers) {
   }
 }
 
+TEST(EdgePublisher, WithoutFeedbackEqualModelsHaveEqualCopies) {
+  for (const std::uint32_t bits : {8u, 4u, 2u}) {
+    EdgePolicy policy;
+    policy.bits = bits;
+    policy.block = 64;
+    EdgePublisher with(layout(), policy, 1);
+    policy.feedback = false;
+    EdgePublisher without(layout(), policy, 1);
+    const auto global = some_model();
+    EXPECT_EQ(with.publish(global, 0).blob, without.publish(global, 0).blob);
+    const Bytes second = without.publish(global, 1).blob;
+    EXPECT_EQ(second, without.publish(global, 2).blob);
+    EXPECT_NE(with.publish(global, 1).blob, second);
+    EXPECT_EQ(codec::edge_integers(second, layout()).bits, bits);
+    EXPECT_EQ(codec::edge_integers(second, layout()).block, 64U);
+  }
+}
+
 TEST(EdgePublisher, WithoutQuantisationWeightsAreExactOrZero) {
   EdgePolicy policy;
   policy.bits = 32;

@@ -54,6 +54,51 @@ TEST_F(ServerTest, ARoundGivesTheReferenceAggregateBitForBit) {
   alice().expects_goodbye("1 round");
 }
 
+TEST_F(ServerTest, ALongUpdateIsScaledDownToTheBoundAndCounted) {
+  settings_.rounds = 1;
+  settings_.update_clip_norm = 0.125;  // of updates of norms about 0.7
+  start({"alice", "bob"});
+  const auto mine = take_part(alice(), 100);
+  const auto theirs = take_part(bob(), 300);
+  const RoundRecord first = record(1);
+  EXPECT_EQ(first.clipped, 2U);
+  EXPECT_EQ(first.encodings, (std::map<std::string, std::uint64_t>{{"float32", 2}}));
+  const auto layout = graph_.layout();
+  Accumulator sum(layout, settings_.round.max_examples);
+  for (const ScriptedUpdate& update : {mine, theirs}) {
+    const auto check = codec::check_update(update.blob, *layout, {.clip_norm = 0.125});
+    EXPECT_LT(check.factor, 1);
+    const Accumulator::Contribution one{update.blob, update.announcement.examples, check.factor};
+    sum.add(std::span(&one, 1), 1);
+  }
+  model::ParameterSet after = graph_.parameters();
+  std::vector<float> mean(layout->size());
+  sum.mean(mean);
+  ServerOptimizer(layout, settings_.server).apply(after.values(), mean);
+  EXPECT_EQ(first.model_digest, digest_of(after));
+}
+
+TEST_F(ServerTest, AutoAsksForTheMostExactEncodingWithinTheBudget) {
+  settings_.update_encoding = "auto";
+  settings_.update_budget_bytes = codec::UpdateEncoding::parse("int8").expected_bytes(*graph_.layout());
+  start({"alice", "bob"});
+  const auto offer = alice().expects<wire::Offer>();
+  EXPECT_EQ(offer.encoding, codec::encoding_within(*graph_.layout(), settings_.update_budget_bytes).text());
+  EXPECT_EQ(offer.encoding, "int8");
+}
+
+TEST_F(ServerTest, ABudgetThatNoEncodingMeetsIsRefusedBeforeAnybodyIsAsked) {
+  settings_.update_encoding = "auto";
+  settings_.update_budget_bytes = 10;
+  try {
+    start({"alice"});
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), Error::Kind::Malformed);
+    EXPECT_EQ(std::string(e.what()).find("update.budget_bytes = 10 is below what the smallest encoding, "), 0U);
+  }
+}
+
 TEST_F(ServerTest, WhatIsOfferedCanBeFetchedAndIsTheModel) {
   start({"alice", "bob"});
   const auto offer = alice().expects<wire::Offer>();

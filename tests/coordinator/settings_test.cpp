@@ -81,8 +81,16 @@ INSTANTIATE_TEST_SUITE_P(
                   "--set: round.return_seconds = \"-1\": must be a number from 0 to 1000000000"},
         Complaint{"round.max_examples=0",
                   "--set: round.max_examples = \"0\": must be a whole number from 1 to 1000000000"},
-        Complaint{"edge.bits=4", "--set: edge.bits = \"4\": must be 8 or 32"},
-        Complaint{"edge.levels=128", "--set: edge.levels = \"128\": must be a whole number from 1 to 127"},
+        Complaint{"edge.bits=3", "--set: edge.bits = \"3\": must be 8, 4, 2 (ternary) or 32 (not quantised)"},
+        Complaint{"edge.levels=128", "--set: edge.levels = \"128\": must be a whole number from 0 to 127"},
+        Complaint{
+            "edge.block=100",
+            "--set: edge.block = \"100\": must be 0 (a scale an output channel) or a power of two from 64 to 32768"},
+        Complaint{"edge.block=65536",
+                  "--set: edge.block = \"65536\": must be 0 (a scale an output channel) or a power of two from 64 to "
+                  "32768"},
+        Complaint{"edge.feedback=2", "--set: edge.feedback = \"2\": must be yes or no"},
+        Complaint{"update.clip_norm=-1", "--set: update.clip_norm = \"-1\": must be a number from 0 to 1e+30"},
         Complaint{"edge.sparsity=1", "--set: edge.sparsity = \"1\": must be a number from 0 to 0.999999"},
         Complaint{"edge.per_layer=maybe", "--set: edge.per_layer = \"maybe\": must be yes or no"},
         Complaint{"update.encoding=int9",
@@ -148,6 +156,20 @@ INSTANTIATE_TEST_SUITE_P(
                   "to arrive"},
         Complaint{"edge.bits=32 edge.levels=50",
                   "edge.levels = 50 does not go with edge.bits = 32, which has no integers; leave one out"},
+        Complaint{"edge.bits=32 edge.block=64",
+                  "edge.block = 64 does not go with edge.bits = 32, which has no integers; leave one out"},
+        Complaint{"edge.bits=32 edge.feedback=no",
+                  "edge.feedback = no does not go with edge.bits = 32, which has no integers; leave one out"},
+        Complaint{"edge.bits=4 edge.levels=8", "edge.levels = 8 is more than edge.bits = 4 holds: at most 7"},
+        Complaint{"edge.bits=2 edge.levels=2", "edge.levels = 2 is more than edge.bits = 2 holds: at most 1"},
+        Complaint{"update.encoding=auto",
+                  "update.encoding = auto needs update.budget_bytes: how long an update may be"},
+        Complaint{"update.encoding=int4 update.budget_bytes=10000",
+                  "update.budget_bytes = 10000 does not go with update.encoding = int4, which is as long as it is; set "
+                  "update.encoding = auto"},
+        Complaint{"update.clip_norm=5 update.max_norm=5",
+                  "update.clip_norm = 5 is not below update.max_norm = 5, above which an update is refused: none would "
+                  "be scaled down"},
         Complaint{"edge.sparsity_begin=3",
                   "edge.sparsity_begin = 3 needs edge.sparsity_end: the round in which the "
                   "schedule ends"},
@@ -180,8 +202,9 @@ TEST(Settings, AWholeConfigurationIsTaken) {
       "model=cnn rounds=0 seed=7 target.metric=edge.accuracy target.value=0.97 round.participants=100 "
       "round.cohort=0.1 round.quorum=5 round.overselect=1.3 round.deadline_seconds=120 round.return_seconds=2.5 "
       "round.max_examples=600 edge.bits=8 edge.levels=127 edge.sparsity=0.8 edge.initial_sparsity=0.2 "
-      "edge.sparsity_begin=5 edge.sparsity_end=50 edge.per_layer=no edge.history=7 update.encoding=float32 "
-      "update.max_norm=25 "
+      "edge.sparsity_begin=5 edge.sparsity_end=50 edge.per_layer=no edge.history=7 edge.block=128 edge.feedback=no "
+      "update.encoding=float32 "
+      "update.max_norm=25 update.clip_norm=2.5 "
       "server.learning_rate=0.5 server.momentum=0.9 training.loss=cross_entropy training.learning_rate=0.05 "
       "training.learning_rate_decay=0.99 training.momentum=0.5 training.weight_decay=0.0001 training.clip_norm=10 "
       "training.proximal_mu=0.01 training.batch_size=32 training.epochs=2.5 training.max_steps=1000 "
@@ -210,6 +233,12 @@ TEST(Settings, AWholeConfigurationIsTaken) {
   EXPECT_EQ(s.edge.history, 7U);
   EXPECT_EQ(s.update_encoding, "float32");
   EXPECT_EQ(s.update_max_norm, 25);
+  EXPECT_EQ(s.update_clip_norm, 2.5);
+  EXPECT_EQ(s.edge.block, 128U);
+  EXPECT_FALSE(s.edge.feedback);
+  const Settings chosen = Configured("update.encoding=auto update.budget_bytes=20000").settings;
+  EXPECT_EQ(chosen.update_encoding, "auto");
+  EXPECT_EQ(chosen.update_budget_bytes, 20'000U);
   EXPECT_EQ(s.server.learning_rate, 0.5);
   EXPECT_EQ(s.server.momentum, 0.9);
   EXPECT_EQ(s.training.learning_rate, 0.05);
@@ -255,10 +284,12 @@ TEST(Settings, EveryKeySaysWhatItIsFor) {
 
 // What a key takes, the edge copy's encoder takes too: a run does not fail in its first round.
 TEST(Settings, TheRangesOfTheEdgeKeysAreThoseOfItsEncoder) {
-  for (const char* words :
-       {"edge.sparsity=0 edge.levels=1", "edge.sparsity=0.999999 edge.levels=127", "edge.bits=32"}) {
+  for (const char* words : {"edge.sparsity=0 edge.levels=1", "edge.sparsity=0.999999 edge.levels=127", "edge.bits=32",
+                            "edge.bits=4 edge.block=64", "edge.bits=2 edge.block=32768", "edge.bits=4 edge.levels=7"}) {
     const EdgePolicy edge = Configured(words).settings.edge;
-    EXPECT_NO_THROW(codec::check({.bits = edge.bits, .sparsity = edge.sparsity, .levels = edge.levels})) << words;
+    EXPECT_NO_THROW(
+        codec::check({.bits = edge.bits, .sparsity = edge.sparsity, .levels = edge.levels, .block = edge.block}))
+        << words;
   }
 }
 

@@ -96,9 +96,14 @@ std::vector<Subject> subjects() {
   return all;
 }
 
-TEST(EdgeGraph, GivesTheValuesOfTheCopyBitForBit) {
+// Ways to write weights: a scale a channel or a block, on odd sizes and even ones.
+std::vector<codec::EdgePlan> plans() {
+  return {{}, {.bits = 4}, {.bits = 2, .block = 64}, {.bits = 4, .block = 4096}};
+}
+
+void expect_values_of(const codec::EdgePlan& plan) {
   for (const auto& [name, graph, input] : subjects()) {
-    const EdgeCopy copy = copy_of(graph);
+    const EdgeCopy copy = copy_of(graph, plan);
     const Graph edge = edge_graph(graph, copy);
     for (const auto& spec : copy.values.layout().tensors()) {
       const Tensor expected = Tensor::floats(spec.shape, copy.values.tensor(spec));
@@ -109,6 +114,25 @@ TEST(EdgeGraph, GivesTheValuesOfTheCopyBitForBit) {
       }
     }
   }
+}
+
+TEST(EdgeGraph, GivesTheValuesOfTheCopyBitForBit) {
+  for (const codec::EdgePlan& plan : plans()) {
+    SCOPED_TRACE(std::to_string(plan.bits) + " bits, block " + std::to_string(plan.block));
+    expect_values_of(plan);
+  }
+}
+
+// A row a block, filled up where the last one is short; cut and brought to the weight's shape.
+TEST(EdgeGraph, BlocksAreTheRowsOfAMatrixThatIsCutToTheWeight) {
+  const Graph whole = product_with(uniform({32, 4}, 1)), odd = product_with(uniform({33, 5}, 1), 17);
+  const Graph of_whole = edge_graph(whole, copy_of(whole, {.block = 64}));
+  const Graph of_odd = edge_graph(odd, copy_of(odd, {.block = 64}));
+  EXPECT_THAT(operators_of(of_whole), ElementsAre("DequantizeLinear", "Constant", "Reshape", "MatMul"));
+  EXPECT_THAT(operators_of(of_odd), Contains("Slice"));
+  EXPECT_EQ(of_whole.initializers.at("W_quantized").shape, (std::vector<std::int64_t>{2, 64}));
+  EXPECT_EQ(of_odd.initializers.at("W_quantized").shape, (std::vector<std::int64_t>{3, 64}));
+  EXPECT_EQ(of_odd.initializers.at("W_scale").shape, std::vector<std::int64_t>{3});
 }
 
 TEST(EdgeGraph, StoresEveryWeightAsInt8AndNoOtherParameter) {
@@ -175,8 +199,9 @@ TEST(EdgeGraph, GivesTheValuesOfTheCopyBitForBitOnOnnxRuntime) {
   if (const std::string reason = learn::testing::why_no_ort(); !reason.empty()) GTEST_SKIP() << reason;
   std::vector<learn::testing::OrtCase> asked;
   std::vector<std::pair<std::string, Tensor>> expected;
+  std::size_t count = 0;
   for (const auto& [name, graph, input] : subjects()) {
-    const EdgeCopy copy = copy_of(graph);
+    const EdgeCopy copy = copy_of(graph, plans()[count++ % plans().size()]);
     const Graph edge = edge_graph(graph, copy);
     for (const auto& spec : copy.values.layout().tensors()) {
       if (spec.role != Role::Weight) continue;

@@ -1,9 +1,9 @@
 // tests/fuzz/codec_models.h
 //
 // The models whose blobs the codec targets are offered, and inputs that begin with a good header. The first byte of an
-// input says how to read the rest: bit 0, whether a header is put before it; then, for edge copies, bit 1, which
-// encoding that header names, and bit 2, which model; for updates, bits 1 to 3 the encoding and bits 4 and 5 the bits
-// of a rotated one, less one.
+// input says how to read the rest: bit 0, whether a header is put before it; then, for edge copies, bits 1, 3 and 4,
+// which form of kEdgeForms that header names, and bit 2, which model; for updates, bits 1 to 3 the encoding and bits 4
+// and 5 the bits of a rotated one, less one.
 #pragma once
 
 #include <array>
@@ -15,7 +15,23 @@
 
 namespace tributary::fuzz {
 
-inline constexpr std::uint8_t kHeader = 1, kSecondEncoding = 2, kLarge = 4;
+inline constexpr std::uint8_t kHeader = 1, kLarge = 4;
+
+// Bits of a weight, and weights that share a scale.
+struct EdgeForm {
+  std::uint8_t bits = 8;
+  std::uint16_t block = 0;
+};
+inline constexpr std::array<EdgeForm, 8> kEdgeForms = {
+    {{8, 0}, {32, 0}, {4, 0}, {2, 0}, {8, 64}, {4, 64}, {2, 128}, {8, 256}}};
+
+constexpr std::size_t edge_form_of(std::uint8_t choice) {
+  return static_cast<std::size_t>((choice >> 1 & 1) | (choice >> 3 & 3) << 1);
+}
+// The first byte of an input that is read as this form.
+constexpr std::uint8_t edge_choice(std::size_t form) {
+  return static_cast<std::uint8_t>((form & 1) << 1 | (form >> 1) << 3);
+}
 
 // Channels on either axis, odd sizes, tensors that are not quantised.
 inline const model::LayoutPtr& small_layout() {
@@ -36,15 +52,16 @@ inline const model::LayoutPtr& layout_of(std::uint8_t choice) {
   return (choice & kLarge) != 0 ? large_layout() : small_layout();
 }
 
-// The blob that an input stands for; `encodings` are the two values of the header's byte at `at`.
-inline Bytes blob_of(std::span<const std::uint8_t> input, ByteSpan magic, std::size_t at,
-                     std::array<std::uint8_t, 2> encodings) {
+// The edge copy that an input stands for.
+inline Bytes edge_copy_of(std::span<const std::uint8_t> input) {
   const ByteSpan rest = std::as_bytes(input.subspan(1));
   Bytes blob;
   if ((input[0] & kHeader) != 0) {
-    blob.resize(8);
-    std::memcpy(blob.data(), magic.data(), magic.size());
-    blob[at] = std::byte{encodings[(input[0] & kSecondEncoding) != 0 ? 1 : 0]};
+    const EdgeForm& form = kEdgeForms[edge_form_of(input[0])];
+    blob = to_bytes("TREC");
+    for (const int byte : {1, int{form.bits}, form.block & 255, form.block >> 8}) {
+      blob.push_back(static_cast<std::byte>(byte));
+    }
     const auto& digest = layout_of(input[0])->digest().bytes;
     blob.insert(blob.end(), digest.begin(), digest.end());
   }

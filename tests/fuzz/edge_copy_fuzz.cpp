@@ -15,16 +15,19 @@ void require(bool holds) {
   if (!holds) std::abort();
 }
 
-void expect_consistent(const codec::EdgeCopy& copy) {
+void expect_consistent(const codec::EdgeCopy& copy, unsigned bits) {
+  const auto largest = static_cast<int>(codec::largest_integer(bits));
   std::size_t t = 0;
   for (const model::TensorSpec& spec : copy.values.layout().tensors()) {
     const auto values = copy.values.tensor(spec);
     for (const float value : values) require(std::isfinite(value));
     if (spec.role != model::Role::Weight || copy.quantized.empty()) continue;
     const codec::QuantizedTensor& tensor = copy.quantized[t++];
+    const codec::ScaleGroups groups = codec::scale_groups(spec, tensor.block);
+    require(tensor.scale.size() == groups.count);
     for (std::uint64_t i = 0; i < spec.size; ++i) {
-      const float scale = tensor.scale[i / spec.channel_stride % spec.channels];
-      require(tensor.q[i] != -128 && values[i] == scale * static_cast<float>(tensor.q[i]));
+      const float scale = tensor.scale[groups.of(i)];
+      require(std::abs(int{tensor.q[i]}) <= largest && values[i] == scale * static_cast<float>(tensor.q[i]));
     }
   }
   require(copy.sparsity >= 0 && copy.sparsity <= 1);
@@ -34,12 +37,11 @@ void expect_consistent(const codec::EdgeCopy& copy) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
-  const Bytes magic = {std::byte{'T'}, std::byte{'R'}, std::byte{'E'}, std::byte{'C'}, std::byte{1}};
-  const Bytes blob = fuzz::blob_of({data, size}, magic, 5, {8, 32});
+  const Bytes blob = fuzz::edge_copy_of({data, size});
   const model::LayoutPtr& layout = fuzz::layout_of(data[0]);
   try {
     const codec::EdgeCopy copy = codec::decode_edge_copy_quantized(blob, layout);
-    expect_consistent(copy);
+    expect_consistent(copy, std::to_integer<unsigned>(blob[5]));
     const model::ParameterSet again = codec::decode_edge_copy(blob, layout, {.threads = 2});
     require(std::memcmp(again.values().data(), copy.values.values().data(), again.values().size_bytes()) == 0);
   } catch (const Error& e) {

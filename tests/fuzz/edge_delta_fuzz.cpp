@@ -1,6 +1,6 @@
 // Any bytes are a difference to an edge copy that is known, or are refused with an Error. What is accepted is a copy:
 // finite, the same on two threads, and its blob holds it. The first byte: bit 0, whether a good header is put before
-// the rest; bit 2, which model.
+// the rest; bit 2, which model; bits 3 and 4, of which form the base is.
 #include <cmath>
 #include <cstdlib>
 

@@ -73,11 +73,12 @@ void write_blob(const Path& folder, const std::string& name, std::uint8_t choice
 }
 
 void write_edge_copies(const Path& folder) {
-  for (const unsigned bits : {8u, 32u}) {
+  for (std::size_t form = 0; form < fuzz::kEdgeForms.size(); ++form) {
+    const auto& [bits, block] = fuzz::kEdgeForms[form];
     for (const int percent : {0, 50, 90}) {
-      const auto name = std::to_string(bits) + "_" + std::to_string(percent);
-      const codec::EdgePlan plan{.bits = bits, .sparsity = percent / 100.0};
-      write_blob(folder, "small_" + name, bits == 8 ? 0 : fuzz::kSecondEncoding,
+      const auto name = std::to_string(bits) + "_" + std::to_string(block) + "_" + std::to_string(percent);
+      const codec::EdgePlan plan{.bits = bits, .sparsity = percent / 100.0, .block = block};
+      write_blob(folder, "small_" + name, fuzz::edge_choice(form),
                  codec::encode_edge_copy(normal(fuzz::small_layout()), {}, plan).blob);
     }
   }
@@ -89,7 +90,8 @@ void write_edge_copies(const Path& folder) {
 }
 
 void write_edge_deltas(const Path& folder) {
-  for (const std::uint8_t choice : {std::uint8_t{0}, fuzz::kLarge}) {
+  for (unsigned form = 0; form < 8; ++form) {
+    const auto choice = static_cast<std::uint8_t>((form & 3) << 3 | (form >= 4 ? fuzz::kLarge : 0));
     const model::LayoutPtr& layout = fuzz::layout_of(choice);
     const codec::EdgeIntegers& base = fuzz::base_of(choice);
     const auto write = [&](const std::string& name, const codec::EdgePlan& plan) {
@@ -101,10 +103,10 @@ void write_edge_deltas(const Path& folder) {
       write_text_file(folder / (name + "_whole"), file(choice, delta));
       write_text_file(folder / name, file(choice | fuzz::kHeader, ByteSpan(delta).subspan(fuzz::kDeltaHeader)));
     };
-    const std::string size = choice == 0 ? "small" : "large";
-    write(size + "_ones", {.sparsity = 0.85, .levels = 1});
-    if (choice == 0) write(size + "_jump", {.sparsity = 0.3});
-    write(size + "_zeros", {.sparsity = 0.999});
+    const std::string size = (form < 4 ? "small_" : "large_") + std::to_string(form & 3);
+    write(size + "_ones", fuzz::delta_plan(choice, 0.85, 1));
+    if (form < 4) write(size + "_jump", fuzz::delta_plan(choice, 0.3, 127));
+    write(size + "_zeros", fuzz::delta_plan(choice, 0.999, 127));
   }
 }
 

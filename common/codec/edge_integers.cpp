@@ -19,11 +19,15 @@ namespace {
 // Elements that are expanded and multiplied while they are in the first-level cache. A multiple of 64.
 constexpr std::size_t kTile = 8192;
 
-// The largest magnitude becomes `levels`. Rounded up to 16 bits, so that no quotient exceeds `levels`.
+// Of two bytes on the wire.
+float upper_half(float x, std::uint32_t round) {
+  return std::bit_cast<float>((std::bit_cast<std::uint32_t>(x) + round) & 0xFFFF0000u);
+}
+
+// The largest magnitude becomes `levels`. Rounded up, so that no quotient exceeds `levels`.
 float scale_of(Magnitude largest, unsigned levels) {
   if (largest < kTooSmall) return 0;
-  const float exact = std::bit_cast<float>(largest) / static_cast<float>(levels);
-  return std::bit_cast<float>((std::bit_cast<std::uint32_t>(exact) + 0xFFFFu) & 0xFFFF0000u);
+  return upper_half(std::bit_cast<float>(largest) / static_cast<float>(levels), 0xFFFF);
 }
 
 template <class Body>
@@ -33,18 +37,64 @@ void for_blocks(std::size_t count, unsigned threads, Body&& body) {
   });
 }
 
-// A scale of the last copy that still serves: the largest magnitude needs about `levels` of it, and none needs more
-// than an int8 has.
-bool still_serves(float previous, Magnitude largest, unsigned levels) {
+// A scale of the last copy that still serves: the largest magnitude needs about `levels` of it, and rounds to no more
+// than the bits hold.
+bool still_serves(float previous, Magnitude largest, const EdgeWeights& w) {
   if (!(previous > 0)) return false;
-  const float needed = std::bit_cast<float>(largest) / previous, wanted = static_cast<float>(levels);
-  return needed >= 0.75F * wanted && needed <= std::min(1.25F * wanted, 127.0F);
+  const float needed = std::bit_cast<float>(largest) / previous, wanted = static_cast<float>(w.levels);
+  const float most = static_cast<float>(largest_integer(w.plan->bits)) + 0.49F;
+  return needed >= 0.75F * wanted && needed <= std::min(1.25F * wanted, most);
 }
 
-// Integers on their way into records: taken apart block by block, then coded.
-class Int8Writer {
+// Mean magnitudes, of each slot by itself, of what is kept. Sums are integers, in units of a 2^24th of a slot's largest
+// magnitude: the same in any order.
+class MeanMagnitudes {
  public:
-  Int8Writer(std::span<const EdgeBlock> blocks, std::size_t tensors)
+  explicit MeanMagnitudes(const std::vector<Magnitude>& maxima) : sums_(maxima.size()), counts_(maxima.size()) {
+    for (const Magnitude largest : maxima) units_.push_back(largest < kTooSmall ? 0 : std::bit_cast<float>(largest));
+  }
+
+  void add(std::span<const float> x, Magnitude keep_from, std::size_t channel) {
+    const float up = units_[channel] > 0 ? kOne / units_[channel] : 0;
+    for (const float each : x) add(each, keep_from, channel, up);
+  }
+  void add_each(std::span<const float> x, Magnitude keep_from, const ChannelRuns& runs, std::size_t slot) {
+    for (const float each : x) {
+      const std::size_t channel = runs.channel(slot++);
+      add(each, keep_from, channel, units_[channel] > 0 ? kOne / units_[channel] : 0);
+    }
+  }
+  void merge(const MeanMagnitudes& other) {
+    for (std::size_t c = 0; c < sums_.size(); ++c) {
+      sums_[c] += other.sums_[c];
+      counts_[c] += other.counts_[c];
+    }
+  }
+  // 0 where nothing is kept.
+  float mean(std::size_t channel) const {
+    if (counts_[channel] == 0) return 0;
+    const double parts = static_cast<double>(sums_[channel]) / static_cast<double>(counts_[channel]);
+    return static_cast<float>(parts / static_cast<double>(kOne)) * units_[channel];
+  }
+
+ private:
+  static constexpr float kOne = 0x1p24F;
+
+  void add(float x, Magnitude keep_from, std::size_t channel, float up) {
+    const Magnitude magnitude = std::bit_cast<Magnitude>(std::abs(x));
+    if (magnitude == 0 || magnitude < keep_from) return;
+    sums_[channel] += static_cast<std::uint64_t>(std::abs(x) * up);
+    ++counts_[channel];
+  }
+
+  std::vector<std::uint64_t> sums_, counts_;
+  std::vector<float> units_;
+};
+
+// Integers on their way into records: taken apart block by block, then coded.
+class IntegerWriter {
+ public:
+  IntegerWriter(std::span<const EdgeBlock> blocks, std::size_t tensors)
       : blocks_(blocks), parts_(blocks.size()), tensors_(tensors) {}
 
   // Takes block `b` apart into mask and symbols; `q` are its tensor's integers. Any thread, once for each block.
@@ -91,7 +141,7 @@ class Int8Writer {
 
   static ByteWriter describe(Tensor& tensor, const QuantizedTensor& quantized, EncodedWeights& made) {
     ByteWriter head;
-    put_scales(head, quantized.scale);
+    for (const float scale : quantized.scale) put_scale(head, scale);
     tensor.masks.emplace(fit_model(tensor.mask_counts, Alphabet::Masks, head));
     tensor.values.emplace(fit_model(tensor.value_counts, Alphabet::Values, head));
 
@@ -119,13 +169,14 @@ class Int8Writer {
   std::mutex mutex_;
 };
 
-class Int8Encoder {
+class IntegerEncoder {
  public:
-  explicit Int8Encoder(const EdgeWeights& weights) : w_(weights), writer_(w_.blocks, w_.specs.size()) {
+  explicit IntegerEncoder(const EdgeWeights& weights) : w_(weights), writer_(w_.blocks, w_.specs.size()) {
     for (std::size_t t = 0; t < w_.specs.size(); ++t) prepare(t);
   }
 
   EncodedWeights encode() {
+    if (is_ternary()) choose_ternary_scales();
     for_blocks(w_.blocks.size(), w_.threads, [this](std::size_t b) {
       quantize(b);
       writer_.pack(b, quantized_[w_.blocks[b].tensor].q);
@@ -142,21 +193,59 @@ class Int8Encoder {
     std::vector<float> slot_scales;
   };
 
+  bool is_ternary() const { return w_.plan->bits == 2; }
+
   void prepare(std::size_t t) {
     const model::TensorSpec& spec = *w_.specs[t];
-    QuantizedTensor made{std::vector<std::int8_t>(spec.size), {}};
+    QuantizedTensor made{std::vector<std::int8_t>(spec.size), {}, w_.plan->block};
     for (std::size_t c = 0; c < w_.maxima[t].size(); ++c) {
       const Magnitude largest = w_.maxima[t][c];
-      const float previous = w_.previous_scales.empty() ? 0 : w_.previous_scales[t][c];
+      const float previous = w_.plan->previous_scales.empty() ? 0 : w_.plan->previous_scales[t][c];
       // A channel that is pruned altogether has no scale.
       const bool pruned = largest < w_.cuts[t].threshold;
-      const bool keep = still_serves(previous, largest, w_.levels);
+      const bool keep = still_serves(previous, largest, w_);
       made.scale.push_back(pruned ? 0 : keep ? previous : scale_of(largest, w_.levels));
     }
-    Tensor tensor{ChannelRuns(spec), {}};
+    Tensor tensor{ChannelRuns(spec, w_.plan->block), {}};
     tensor.slot_scales = tensor.runs.by_slot(std::span<const float>(made.scale));
     tensors_.push_back(std::move(tensor));
     quantized_.push_back(std::move(made));
+  }
+
+  // Calls run(begin, end, slot, keep_from) for the runs of a block, which end also where the treatment of ties changes.
+  template <class Run>
+  void walk(const EdgeBlock& block, Run&& run) const {
+    const Cut& cut = w_.cuts[block.tensor];
+    const std::uint64_t place = w_.places[block.tensor];
+    const std::uint64_t tie_end = cut.first_kept_tie <= place ? 0 : cut.first_kept_tie - place;
+    const std::uint64_t middle = std::clamp(tie_end, block.begin, block.end);
+    const auto with_cut = [&](std::uint64_t begin, std::uint64_t end, std::size_t slot) {
+      run(begin, end, slot, cut.keep_from(place + begin));
+    };
+    tensors_[block.tensor].runs.walk(block.begin, middle, with_cut);
+    tensors_[block.tensor].runs.walk(middle, block.end, with_cut);
+  }
+
+  void choose_ternary_scales() {
+    std::vector<MeanMagnitudes> means(w_.maxima.begin(), w_.maxima.end());
+    std::vector<std::mutex> mutexes(means.size());
+    for_blocks(w_.blocks.size(), w_.threads, [&](std::size_t b) {
+      const EdgeBlock& block = w_.blocks[b];
+      const ChannelRuns& runs = tensors_[block.tensor].runs;
+      const float* const x = w_.x.data() + w_.specs[block.tensor]->offset;
+      MeanMagnitudes here(w_.maxima[block.tensor]);
+      walk(block, [&](std::uint64_t begin, std::uint64_t end, std::size_t slot, Magnitude keep_from) {
+        const std::span run(x + begin, end - begin);
+        runs.each() ? here.add_each(run, keep_from, runs, slot) : here.add(run, keep_from, slot);
+      });
+      const std::lock_guard lock(mutexes[block.tensor]);
+      means[block.tensor].merge(here);
+    });
+    for (std::size_t t = 0; t < means.size(); ++t) {
+      auto& scales = quantized_[t].scale;
+      for (std::size_t c = 0; c < scales.size(); ++c) scales[c] = upper_half(means[t].mean(c), 0x8000);
+      tensors_[t].slot_scales = tensors_[t].runs.by_slot(std::span<const float>(scales));
+    }
   }
 
   // Rounds a block, which leaves its values, residuals and integers.
@@ -165,30 +254,25 @@ class Int8Encoder {
     const Tensor& tensor = tensors_[block.tensor];
     std::int8_t* const q = quantized_[block.tensor].q.data();
     const model::TensorSpec& spec = *w_.specs[block.tensor];
-    const Cut& cut = w_.cuts[block.tensor];
-    // Runs end where the treatment of ties changes.
-    const std::uint64_t place = w_.places[block.tensor];
-    const std::uint64_t tie_end = cut.first_kept_tie <= place ? 0 : cut.first_kept_tie - place;
-    const std::uint64_t middle = std::clamp(tie_end, block.begin, block.end);
     std::array<float, kTile> scratch;
-    const auto run = [&](std::uint64_t begin, std::uint64_t end, std::size_t slot) {
+    walk(block, [&](std::uint64_t begin, std::uint64_t end, std::size_t slot, Magnitude keep_from) {
       // In the place of the values where they are wanted, else in the cache.
       const std::uint64_t step = w_.values.empty() ? kTile : end - begin;
       for (std::uint64_t from = begin; from < end; from += step) {
         const std::uint64_t at = spec.offset + from, n = std::min(step, end - from);
         float* const x = w_.values.empty() ? scratch.data() : w_.values.data() + at;
         if (w_.values.empty()) std::memcpy(x, w_.x.data() + at, n * sizeof(float));
-        kernels().quantize({.x = x,
-                            .n = static_cast<std::size_t>(n),
-                            .scale = tensor.slot_scales[slot],
-                            .scales = tensor.runs.each() ? tensor.slot_scales.data() + slot + (from - begin) : nullptr,
-                            .keep_from = cut.keep_from(place + from),
-                            .q = q + from,
-                            .residual = w_.residual.empty() ? nullptr : w_.residual.data() + at});
+        const QuantizeRun run{
+            .x = x,
+            .n = static_cast<std::size_t>(n),
+            .scale = tensor.slot_scales[slot],
+            .scales = tensor.runs.each() ? tensor.slot_scales.data() + slot + (from - begin) : nullptr,
+            .keep_from = keep_from,
+            .q = q + from,
+            .residual = w_.residual.empty() ? nullptr : w_.residual.data() + at};
+        is_ternary() ? kernels().ternarize(run) : kernels().quantize(run);
       }
-    };
-    tensor.runs.walk(block.begin, middle, run);
-    tensor.runs.walk(middle, block.end, run);
+    });
   }
 
   // A channel whose largest magnitude ties with the threshold may have lost it.
@@ -198,9 +282,10 @@ class Int8Encoder {
     const auto& maxima = w_.maxima[t];
     if (cut.first_kept_tie == 0 || std::find(maxima.begin(), maxima.end(), cut.threshold) == maxima.end()) return;
     const model::TensorSpec& spec = *w_.specs[t];
-    std::vector<bool> used(spec.channels);
+    const ScaleGroups groups = scale_groups(spec, tensor.block);
+    std::vector<bool> used(groups.count);
     for (std::uint64_t i = 0; i < spec.size; ++i) {
-      if (tensor.q[i] != 0) used[i / spec.channel_stride % spec.channels] = true;
+      if (tensor.q[i] != 0) used[groups.of(i)] = true;
     }
     for (std::size_t c = 0; c < used.size(); ++c) {
       if (!used[c]) tensor.scale[c] = 0;
@@ -208,16 +293,20 @@ class Int8Encoder {
   }
 
   const EdgeWeights& w_;
-  Int8Writer writer_;
+  IntegerWriter writer_;
   std::vector<Tensor> tensors_;
   std::vector<QuantizedTensor> quantized_;
 };
 
-class Int8Reader final : public WeightFormat::Reader {
+class IntegerReader final : public WeightFormat::Reader {
  public:
+  explicit IntegerReader(const EdgeHeader& header) : block_(header.block), largest_(largest_integer(header.bits)) {}
+
   void read_record(ByteReader& in, const model::TensorSpec& spec) override {
-    Record record(spec);
-    record.scale = take_scales(in, spec);
+    Record record(spec, block_);
+    for (std::uint64_t left = scale_groups(spec, block_).count; left > 0; --left) {
+      record.scale.push_back(take_scale(in, spec));
+    }
     record.slot_scales = record.runs.by_slot(std::span<const float>(record.scale));
     record.mask = read_model(in, Alphabet::Masks);
     record.value = read_model(in, Alphabet::Values);
@@ -230,7 +319,7 @@ class Int8Reader final : public WeightFormat::Reader {
   void decode(DecodedWeights& out) override {
     if (out.quantized != nullptr) {
       for (Record& record : records_) {
-        out.quantized->push_back({std::vector<std::int8_t>(record.spec.size), std::move(record.scale)});
+        out.quantized->push_back({std::vector<std::int8_t>(record.spec.size), std::move(record.scale), block_});
       }
     }
     const std::vector<EdgeBlock> blocks = edge_blocks(specs_);
@@ -244,7 +333,7 @@ class Int8Reader final : public WeightFormat::Reader {
 
  private:
   struct Record {
-    explicit Record(const model::TensorSpec& of) : spec(of), runs(of) {}
+    Record(const model::TensorSpec& of, unsigned block) : spec(of), runs(of, block) {}
 
     const model::TensorSpec& spec;
     ChannelRuns runs;
@@ -263,8 +352,8 @@ class Int8Reader final : public WeightFormat::Reader {
     const Mask mask = take_mask(in, record.mask, block.size(), scratch.mask);
     scratch.symbols.resize(std::max(scratch.symbols.size(), mask.ones + kSlack));
     decode_stream(in.get_bytes(in.remaining()), record.value, mask.ones, scratch.symbols.data());
-    if (record.value.kind == SymbolModel::Kind::Raw && kernels().has_bad_symbol(scratch.symbols.data(), mask.ones)) {
-      refuse_edge_copy("has a value that is not one of -127..127 without 0", record.spec);
+    if (!are_good(record.value, std::span(scratch.symbols).first(mask.ones))) {
+      refuse_edge_copy("has a value that is 0 or more than its bits hold", record.spec);
     }
 
     const std::uint8_t* symbols = scratch.symbols.data();
@@ -285,6 +374,19 @@ class Int8Reader final : public WeightFormat::Reader {
     return mask.ones;
   }
 
+  // A model of 8 bits gives no others than good ones.
+  bool are_good(const SymbolModel& model, std::span<const std::uint8_t> symbols) const {
+    if (largest_ == 127) {
+      return model.kind != SymbolModel::Kind::Raw || !kernels().has_bad_symbol(symbols.data(), symbols.size());
+    }
+    const auto largest = static_cast<int>(largest_);
+    return std::all_of(symbols.begin(), symbols.end(), [=](std::uint8_t symbol) {
+      const int q = static_cast<std::int8_t>(symbol);
+      return q != 0 && q >= -largest && q <= largest;
+    });
+  }
+
+  unsigned block_, largest_;
   std::vector<Record> records_;
   std::vector<const model::TensorSpec*> specs_;
   std::vector<ByteSpan> payloads_;
@@ -292,33 +394,28 @@ class Int8Reader final : public WeightFormat::Reader {
 
 }  // namespace
 
-void put_scales(ByteWriter& out, std::span<const float> scales) {
-  for (const float scale : scales) {
-    out.put(static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(scale) >> 16));
-  }
+void put_scale(ByteWriter& out, float scale) {
+  out.put(static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(scale) >> 16));
 }
 
-std::vector<float> take_scales(ByteReader& in, const model::TensorSpec& spec) {
-  std::vector<float> scales;
-  for (std::uint64_t c = 0; c < spec.channels; ++c) {
-    const auto scale = std::bit_cast<float>(static_cast<std::uint32_t>(in.get<std::uint16_t>()) << 16);
-    if (std::signbit(scale) || !std::isfinite(scale * 127.0F)) refuse_edge_copy("has a scale out of range", spec);
-    scales.push_back(scale);
-  }
-  return scales;
+float take_scale(ByteReader& in, const model::TensorSpec& spec) {
+  const auto scale = std::bit_cast<float>(static_cast<std::uint32_t>(in.get<std::uint16_t>()) << 16);
+  if (std::signbit(scale) || !std::isfinite(scale * 127.0F)) refuse_edge_copy("has a scale out of range", spec);
+  return scale;
 }
 
-std::vector<Bytes> int8_records(std::span<const model::TensorSpec* const> specs,
-                                std::span<const QuantizedTensor> quantized, unsigned threads) {
+std::vector<Bytes> integer_records(std::span<const model::TensorSpec* const> specs,
+                                   std::span<const QuantizedTensor> quantized, unsigned threads) {
   const std::vector<EdgeBlock> blocks = edge_blocks(specs);
-  Int8Writer writer(blocks, specs.size());
+  IntegerWriter writer(blocks, specs.size());
   for_blocks(blocks.size(), threads, [&](std::size_t b) { writer.pack(b, quantized[blocks[b].tensor].q); });
   return writer.write(quantized, threads).records;
 }
 
-const WeightFormat kInt8Weights = {
-    .bits = 8,
-    .encode = [](const EdgeWeights& weights) { return Int8Encoder(weights).encode(); },
-    .reader = []() -> std::unique_ptr<WeightFormat::Reader> { return std::make_unique<Int8Reader>(); }};
+const WeightFormat kIntegerWeights = {
+    .encode = [](const EdgeWeights& weights) { return IntegerEncoder(weights).encode(); },
+    .reader = [](const EdgeHeader& header) -> std::unique_ptr<WeightFormat::Reader> {
+      return std::make_unique<IntegerReader>(header);
+    }};
 
 }  // namespace tributary::codec
