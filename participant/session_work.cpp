@@ -169,6 +169,8 @@ asio::awaitable<SharedBlob> Session::rebuild_edge(const Assignment& assignment, 
   SharedBlob edge = mine_.workshop.find(assignment.edge.digest);
   if (edge) co_return edge;
   co_await mine_.runtime.on_worker([&] {
+    edge = mine_.workshop.find(assignment.edge.digest);  // a neighbour may have been quicker
+    if (edge) return;
     const auto limits = limits_of(mine_.options);
     auto loan = mine_.workshop.borrow(assignment.model.digest, *mine_.skeleton, limits);
     codec::DecodeLimits decode;
