@@ -1,7 +1,6 @@
 #include "common/learn/eager.h"
 
-#include <algorithm>
-
+#include "common/learn/input_rows.h"
 #include "common/learn/losses.h"
 #include "common/learn/program.h"
 
@@ -11,8 +10,8 @@ namespace {
 
 class Eager final : public Network {
  public:
-  explicit Eager(const model::Graph& graph)
-      : layout_(graph.layout()), program_(graph, *layout_), input_(graph.inputs.front()), model_(graph.name) {}
+  Eager(const model::Graph& graph, model::LayoutPtr layout)
+      : layout_(std::move(layout)), program_(graph, *layout_), input_(graph.inputs.front()), model_(graph.name) {}
 
   const model::LayoutPtr& layout() const override { return layout_; }
   Output predict(const model::ParameterSet& parameters, std::span<const float> features, std::size_t examples) override;
@@ -23,7 +22,6 @@ class Eager final : public Network {
  private:
   // Makes `leaves_` alias the arena.
   void bind(const model::ParameterSet& parameters);
-  at::Tensor input_tensor(std::span<const float> features, std::size_t examples) const;
   LossValue forward(const Batch& batch, Loss loss, const Run& run);
   void write_gradient(const at::Tensor& loss, std::span<float> gradient) const;
 
@@ -48,28 +46,8 @@ void Eager::bind(const model::ParameterSet& parameters) {
   }
 }
 
-// Rows in the shape of the graph's input; one dimension besides the batch may be left to the length of the rows.
-at::Tensor Eager::input_tensor(std::span<const float> features, std::size_t examples) const {
-  if (examples == 0) fail(Error::Kind::Malformed, "model '" + model_ + "' was given no examples");
-  std::vector<std::int64_t> shape = input_.shape;
-  if (shape.empty())
-    fail(Error::Kind::Malformed, "input '" + input_.name + "' of model '" + model_ + "' has no batch axis");
-  shape[0] = static_cast<std::int64_t>(examples);
-  std::uint64_t known = 1;
-  for (const auto dimension : shape)
-    if (dimension >= 0) known = checked_multiply(known, static_cast<std::uint64_t>(dimension), "input shape");
-  const auto open = std::count_if(shape.begin() + 1, shape.end(), [](std::int64_t d) { return d < 0; });
-  if (open > 1 || known == 0 || features.size() % known != 0 || (open == 0 && features.size() != known))
-    fail(Error::Kind::Malformed, "input '" + input_.name + "' of model '" + model_ + "' does not take examples of " +
-                                     std::to_string(features.size() / examples) + " values");
-  const auto rest = static_cast<std::int64_t>(features.size() / known);
-  std::replace_if(
-      shape.begin() + 1, shape.end(), [](std::int64_t d) { return d < 0; }, rest);
-  return at::from_blob(const_cast<float*>(features.data()), shape).to(torch_type(input_.type));
-}
-
 LossValue Eager::forward(const Batch& batch, Loss loss, const Run& run) {
-  const at::Tensor input = input_tensor(batch.features, batch.examples);
+  const at::Tensor input = input_rows(input_, model_, batch.features, batch.examples);
   const bool logits = takes_logits(loss, program_.head());
   const at::Tensor scores = logits ? program_.logits(leaves_, input, run) : program_.output(leaves_, input, run);
   return loss_of(loss, scores, batch);
@@ -80,7 +58,7 @@ Network::Output Eager::predict(const model::ParameterSet& parameters, std::span<
   use_one_thread();
   bind(parameters);
   const c10::InferenceMode inference;
-  const at::Tensor input = input_tensor(features, examples);
+  const at::Tensor input = input_rows(input_, model_, features, examples);
   const at::Tensor output = program_.output(leaves_, input, Run{}).to(at::kFloat).contiguous();
   if (output.dim() == 0 || output.size(0) != static_cast<std::int64_t>(examples))
     fail(Error::Kind::Malformed,
@@ -132,9 +110,9 @@ void Eager::write_gradient(const at::Tensor& loss, std::span<float> gradient) co
 
 }  // namespace
 
-std::unique_ptr<Network> compile_eager(const model::Graph& graph) {
+std::unique_ptr<Network> compile_eager(const model::Graph& graph, model::LayoutPtr layout) {
   use_one_thread();
-  return std::make_unique<Eager>(graph);
+  return std::make_unique<Eager>(graph, layout != nullptr ? std::move(layout) : graph.layout());
 }
 
 }  // namespace tributary::learn
