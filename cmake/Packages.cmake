@@ -76,6 +76,15 @@ if(NOT TRIBUTARY_WITHOUT_TORCH)
   target_include_directories(tributary_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
   target_link_libraries(tributary_torch INTERFACE ${TORCH_LIBRARIES})
   set_target_properties(tributary_torch PROPERTIES EXPORT_NAME torch)
+
+  # oneDNN, which LibTorch is built on; called directly where quantised graphs run.
+  find_path(DNNL_INCLUDE_DIR dnnl.hpp REQUIRED)
+  find_library(DNNL_LIBRARY dnnl REQUIRED)
+  add_library(tributary_dnnl INTERFACE)
+  add_library(tributary::dnnl ALIAS tributary_dnnl)
+  target_include_directories(tributary_dnnl SYSTEM INTERFACE ${DNNL_INCLUDE_DIR})
+  target_link_libraries(tributary_dnnl INTERFACE ${DNNL_LIBRARY})
+  set_target_properties(tributary_dnnl PROPERTIES EXPORT_NAME dnnl)
 endif()
 
 if(TRIBUTARY_BUILD_TESTS)

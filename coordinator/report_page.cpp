@@ -320,52 +320,15 @@ std::string pairs_table(std::string_view heading, const std::vector<std::pair<st
 
 }  // namespace
 
-std::string escape_html(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      default:
-        out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c;
-    }
-  }
-  return out;
-}
-
 std::string report_html(const Report& report) {
-  const std::string title = escape_html(report.title);
-  std::string out =
-      "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
-      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
-      "style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:\">"
-      "<link rel=\"icon\" href=\"data:,\"><title>" +
-      title + " – Tributary</title><style>";
-  out += report_style();
-  out += "</style></head><body><main><header><h1>" + title + "</h1><p>ended: " + escape_html(report.ended) +
-         "</p></header>";
-  out += summary(report) + plots(report);
-  for (const auto& [heading, fragment] : report.sections) out += "<h2>" + escape_html(heading) + "</h2>" + fragment;
-  out += table(report) + pairs_table("Configuration", report.configuration) + pairs_table("Versions", report.versions);
-  out +=
-      "<footer>The same figures, for scripts: report.json and rounds.jsonl beside this file. The models: global.onnx "
-      "and edge.onnx.</footer></main><div id=\"tip\"></div><script>";
-  out += report_script();
-  return out + "</script></body></html>\n";
+  page::Document document{report.title, "ended: " + report.ended, summary(report) + plots(report),
+                          "The same figures, for scripts: report.json and rounds.jsonl beside this file. The models: "
+                          "global.onnx and edge.onnx."};
+  for (const auto& [heading, fragment] : report.sections)
+    document.body += "<h2>" + escape_html(heading) + "</h2>" + fragment;
+  document.body +=
+      table(report) + pairs_table("Configuration", report.configuration) + pairs_table("Versions", report.versions);
+  return page::html(document);
 }
 
 }  // namespace tributary::coordinator

@@ -1,11 +1,8 @@
-#include <algorithm>
-#include <array>
-#include <cstdio>
-
 #include <nlohmann/json.hpp>
 
 #include "common/base/text.h"
 #include "common/edge/inspection.h"
+#include "common/edge/wording.h"
 
 namespace tributary::edge {
 
@@ -13,53 +10,9 @@ namespace {
 
 using nlohmann::ordered_json;
 
-// "?x784"; a scalar is "scalar".
-std::string shape_text(const std::vector<std::int64_t>& shape) {
-  std::string text;
-  for (const std::int64_t dimension : shape) {
-    if (!text.empty()) text += "x";
-    text += dimension < 0 ? "?" : std::to_string(dimension);
-  }
-  return text.empty() ? "scalar" : text;
-}
-
-// "1,663,370".
-std::string grouped(std::uint64_t number) {
-  std::string digits = std::to_string(number);
-  for (std::size_t place = digits.size(); place > 3; place -= 3) digits.insert(place - 3, ",");
-  return digits;
-}
-
-std::string percent(double share) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.1f %%", 100 * share);
-  return text.data();
-}
-
-std::string line(std::string_view what, const std::string& text) {
-  return std::string(what) + std::string(what.size() < 12 ? 12 - what.size() : 1, ' ') + text + "\n";
-}
-
 std::string value_text(const model::ValueInfo& value) {
   return value.name + "  " + std::string(name_of(value.type)) + "  " +
          (value.has_shape ? shape_text(value.shape) : "of any shape");
-}
-
-// Rows of cells under a head, in columns as wide as they need; the columns from `first_number` on are set to the right.
-std::string columns(const std::vector<std::vector<std::string>>& rows, std::size_t first_number) {
-  std::vector<std::size_t> widths(rows.front().size());
-  for (const auto& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  std::string text;
-  for (const auto& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      const std::string space(widths[i] - row[i].size(), ' ');
-      text += (i == 0 ? "" : "  ") + (i < first_number ? row[i] + space : space + row[i]);
-    }
-    text += "\n";
-  }
-  return text;
 }
 
 std::string tensor_table(const Inspection& inspection) {

@@ -72,9 +72,9 @@ BatchResult Eager::gradient(model::ParameterSet& parameters, const Batch& batch,
 
 }  // namespace
 
-std::unique_ptr<Network> compile_eager(const model::Graph& graph) {
+std::unique_ptr<Network> compile_eager(const model::Graph& graph, model::LayoutPtr layout) {
   use_one_thread();
-  return std::make_unique<Eager>(graph);
+  return std::make_unique<Eager>(graph, layout != nullptr ? std::move(layout) : graph.layout());
 }
 
 }  // namespace tributary::learn

@@ -10,7 +10,8 @@
 
 namespace tributary::learn {
 
+// `layout`, when given, is that of the graph that this one stands for (int8_fusion.h).
 // Throws Unsupported or Malformed as Network::compile() does.
-std::unique_ptr<Network> compile_eager(const model::Graph& graph);
+std::unique_ptr<Network> compile_eager(const model::Graph& graph, model::LayoutPtr layout = nullptr);
 
 }  // namespace tributary::learn

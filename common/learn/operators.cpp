@@ -20,6 +20,7 @@ const OperatorTable& operators() {
     add_windows(t);
     add_recurrent(t);
     add_quantization(t);
+    add_int8(t);
     return t;
   }();
   return table;

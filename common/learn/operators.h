@@ -76,6 +76,10 @@ void add_layers(OperatorTable& table);
 void add_windows(OperatorTable& table);
 void add_recurrent(OperatorTable& table);
 void add_quantization(OperatorTable& table);
+void add_int8(OperatorTable& table);
+
+// round(x / scale) + zero in uint8, saturated; in x's own memory format. REQUIRES: x is float32.
+at::Tensor quantize_to_bytes(const at::Tensor& x, float scale, float zero);
 
 // "node 'conv1' (Conv)", for messages.
 std::string label(const model::Node& node);

@@ -1,6 +1,6 @@
 #include "common/learn/torch_model.h"
 
-#include <algorithm>
+#include "common/learn/input_rows.h"
 
 namespace tributary::learn {
 
@@ -18,22 +18,7 @@ void TorchModel::bind(const model::ParameterSet& parameters) {
 }
 
 at::Tensor TorchModel::input_tensor(std::span<const float> features, std::size_t examples) const {
-  if (examples == 0) fail(Error::Kind::Malformed, "model '" + name_ + "' was given no examples");
-  std::vector<std::int64_t> shape = input_.shape;
-  if (shape.empty())
-    fail(Error::Kind::Malformed, "input '" + input_.name + "' of model '" + name_ + "' has no batch axis");
-  shape[0] = static_cast<std::int64_t>(examples);
-  std::uint64_t known = 1;
-  for (const auto dimension : shape)
-    if (dimension >= 0) known = checked_multiply(known, static_cast<std::uint64_t>(dimension), "input shape");
-  const auto open = std::count_if(shape.begin() + 1, shape.end(), [](std::int64_t d) { return d < 0; });
-  if (open > 1 || known == 0 || features.size() % known != 0 || (open == 0 && features.size() != known))
-    fail(Error::Kind::Malformed, "input '" + input_.name + "' of model '" + name_ + "' does not take examples of " +
-                                     std::to_string(features.size() / examples) + " values");
-  const auto rest = static_cast<std::int64_t>(features.size() / known);
-  std::replace_if(
-      shape.begin() + 1, shape.end(), [](std::int64_t d) { return d < 0; }, rest);
-  return at::from_blob(const_cast<float*>(features.data()), shape).to(torch_type(input_.type));
+  return input_rows(input_, name_, features, examples);
 }
 
 void TorchModel::write_gradient(const at::Tensor& loss, const Program& program, std::span<float> gradient) const {

@@ -42,6 +42,17 @@ class ModelProgram : public ::testing::Test {
     return outcome;
   }
 
+  // A separable problem of two features and two classes.
+  void write_examples(const std::string& name) {
+    std::string text = "a,b,class\n";
+    for (int i = 0; i < 40; ++i) {
+      const double shift = i % 2 == 0 ? 1 : -1;
+      text += std::to_string(shift + 0.02 * i) + "," + std::to_string(0.01 * i - shift) + "," + std::to_string(i % 2) +
+              "\n";
+    }
+    write_text_file(folder_ / name, text);
+  }
+
   void expect_one_line(const std::string& arguments, const std::string& part) {
     const Outcome outcome = run(arguments);
     EXPECT_NE(outcome.exit_code, 0) << arguments;
@@ -65,6 +76,81 @@ TEST_F(ModelProgram, ShowsAModelAsTableAndAsJson) {
   const Outcome json = run("inspect 2nn.onnx --json");
   EXPECT_EQ(json.exit_code, 0);
   EXPECT_EQ(nlohmann::json::parse(json.output).at("parameters"), 199'210);
+}
+
+TEST_F(ModelProgram, TrainsResumesEvaluatesAndPredicts) {
+  write_examples("points.csv");
+  const std::string data = " --data.format=csv --data.file=points.csv";
+  const std::string train = "train mlp:2-8-2 --training.batch_size=4" + data;
+  const Outcome first = run(train +
+                            " --training.epochs=2 --out half.onnx --evaluation.format=csv "
+                            "--evaluation.file=points.csv");
+  EXPECT_EQ(first.exit_code, 0) << first.output;
+  EXPECT_THAT(first.output, AllOf(HasSubstr("accuracy"), HasSubstr("2/2")));
+  const Outcome resumed = run(train + " --training.epochs=4 --out half.onnx --resume");
+  EXPECT_THAT(resumed.output, AllOf(HasSubstr("3/4"), HasSubstr("4/4")));
+  EXPECT_EQ(run(train + " --training.epochs=4 --out whole.onnx").exit_code, 0);
+  EXPECT_EQ(model::Graph::load(folder_ / "half.onnx"), model::Graph::load(folder_ / "whole.onnx"));
+  const Outcome evaluated = run("evaluate whole.onnx --json" + data);
+  EXPECT_GE(nlohmann::json::parse(evaluated.output).at("accuracy"), 0.9) << evaluated.output;
+  EXPECT_THAT(run("evaluate whole.onnx" + data).output, HasSubstr("answers (columns)"));
+  EXPECT_THAT(run("predict whole.onnx" + data).output, StartsWith("example,answer,out0,out1\n0,0,"));
+}
+
+TEST_F(ModelProgram, FoldsAModel) {
+  ASSERT_EQ(run("new lenet --out lenet.onnx").exit_code, 0);
+  EXPECT_THAT(run("fold lenet.onnx --out folded.onnx").output, StartsWith("folded.onnx: "));
+  EXPECT_EQ(model::Graph::load(folder_ / "folded.onnx").nodes.size(), 8U);
+}
+
+TEST_F(ModelProgram, QuantizesByEveryScheme) {
+  write_examples("points.csv");
+  const std::string data = " --data.format=csv --data.file=points.csv";
+  ASSERT_EQ(run("train mlp:2-8-2 --out float.onnx --training.batch_size=4" + data).exit_code, 0);
+  for (const std::string scheme : {"weights", "dynamic", "static", "aware"}) {
+    const Outcome made = run("quantize float.onnx --out small.onnx --scheme=" + scheme + data);
+    EXPECT_EQ(made.exit_code, 0) << made.output;
+    EXPECT_THAT(made.output, HasSubstr("small.onnx: " + scheme + ", int8; "));
+    const Outcome evaluated = run("evaluate small.onnx --json" + data);
+    EXPECT_GE(nlohmann::json::parse(evaluated.output).at("accuracy"), 0.9) << scheme;
+  }
+  expect_one_line("quantize float.onnx --out small.onnx", "scheme static needs examples to calibrate on");
+  expect_one_line("quantize float.onnx --out small.onnx --scheme=statik", "static");
+  expect_one_line("quantize float.onnx --scheme=dynamic", "--out FILE");
+}
+
+TEST_F(ModelProgram, ComparesModelsAndWritesAPage) {
+  write_examples("points.csv");
+  const std::string data = " --data.format=csv --data.file=points.csv";
+  ASSERT_EQ(run("new mlp:2-8-2 --out a.onnx").exit_code, 0);
+  ASSERT_EQ(run("quantize a.onnx --out b.onnx --scheme=dynamic").exit_code, 0);
+  const Outcome made = run("compare a.onnx b.onnx --seconds 0.01 --html page.html" + data);
+  EXPECT_EQ(made.exit_code, 0) << made.output;
+  EXPECT_THAT(made.output, AllOf(HasSubstr("peak memory"), HasSubstr("a.onnx"), HasSubstr("b.onnx")));
+  EXPECT_THAT(read_text_file(folder_ / "page.html"), HasSubstr("Models compared"));
+  expect_one_line("compare a.onnx missing.onnx" + data, "missing.onnx");
+}
+
+TEST_F(ModelProgram, RefusesExamplesThatDoNotFitTheModel) {
+  write_examples("points.csv");
+  const std::string data = " --data.format=csv --data.file=points.csv";
+  ASSERT_EQ(run("new 2nn --out 2nn.onnx").exit_code, 0);
+  expect_one_line("evaluate 2nn.onnx" + data, "model '2nn' takes ?x784, the examples are 2");
+  expect_one_line("train 2nn --out x.onnx" + data, "model '2nn' takes ?x784, the examples are 2");
+  expect_one_line("evaluate 2nn.onnx", "no examples: give data.images");
+  expect_one_line("train mlp:2-2 --out x.onnx --training.weight_decay=1e6 --training.batch_size=1" + data,
+                  "lower training.learning_rate");
+}
+
+TEST_F(ModelProgram, RefusesFilesThatAreNoModels) {
+  ASSERT_EQ(run("new linear --out linear.onnx").exit_code, 0);
+  const std::string whole = read_text_file(folder_ / "linear.onnx");
+  write_text_file(folder_ / "cut.onnx", whole.substr(0, whole.size() / 2));
+  write_text_file(folder_ / "text.onnx", "this is no model\n");
+  for (const std::string command : {"inspect ", "evaluate ", "fold --out x.onnx "}) {
+    expect_one_line(command + "cut.onnx", "cut.onnx");
+    expect_one_line(command + "text.onnx", "text.onnx");
+  }
 }
 
 TEST_F(ModelProgram, SaysWhatIsWrongInOneLine) {

@@ -112,6 +112,13 @@ std::vector<OperatorCase> quantization_cases() {
                    13,
                    {as(DType::Int32, floats({3}, {-70000, 5, 100000})), floats({3}, {0.1f, 0.2f, 0.4f})},
                    {{"axis", std::int64_t{0}}}});
+  const std::vector<DType> dynamic{DType::UInt8, DType::Float32, DType::UInt8};
+  cases.push_back(
+      {"DynamicQuantizeLinear of both signs", "DynamicQuantizeLinear", 11, {uniform({3, 5}, 314, -2, 5)}, {}, dynamic});
+  cases.push_back(
+      {"DynamicQuantizeLinear of one sign", "DynamicQuantizeLinear", 11, {uniform({7}, 315, 2, 5)}, {}, dynamic});
+  cases.push_back(
+      {"DynamicQuantizeLinear of negatives", "DynamicQuantizeLinear", 11, {uniform({7}, 316, -5, -2)}, {}, dynamic});
   return cases;
 }
 

@@ -1,8 +1,8 @@
-#include "coordinator/report_page.h"
+#include "common/page/page.h"
 
-namespace tributary::coordinator {
+namespace tributary::page {
 
-std::string_view report_style() {
+std::string_view style() {
   return R"css(
 :root { color-scheme: light dark;
   --page: #f4f5f4; --card: #ffffff; --ink: #14201d; --soft: #5b6865; --line: #e2e6e4; --level: #7a8784;
@@ -70,7 +70,7 @@ footer { margin-top: 30px; font-size: 13px; color: var(--soft); }
 )css";
 }
 
-std::string_view report_script() {
+std::string_view script() {
   return R"js(
 const tip = document.getElementById('tip');
 function show(event) {
@@ -88,4 +88,4 @@ addEventListener('pointerdown', show);
 )js";
 }
 
-}  // namespace tributary::coordinator
+}  // namespace tributary::page
