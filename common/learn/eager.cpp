@@ -10,7 +10,8 @@ namespace {
 
 class Eager final : public Network {
  public:
-  explicit Eager(const model::Graph& graph) : model_(graph), program_(graph, model_.layout()) {}
+  Eager(const model::Graph& graph, model::LayoutPtr layout)
+      : model_(graph, std::move(layout)), program_(graph, model_.layout()) {}
 
   const model::LayoutPtr& layout() const override { return model_.layout_ptr(); }
   Output predict(const model::ParameterSet& parameters, std::span<const float> features, std::size_t examples) override;

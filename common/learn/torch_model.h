@@ -6,6 +6,7 @@
 
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/learn/program.h"
@@ -17,8 +18,10 @@ namespace tributary::learn {
 
 class TorchModel {
  public:
-  explicit TorchModel(const model::Graph& graph)
-      : layout_(graph.layout()), input_(graph.example_input()), name_(graph.name) {}
+  explicit TorchModel(const model::Graph& graph) : TorchModel(graph, graph.layout()) {}
+  // For parameters of another layout than the graph's own.
+  TorchModel(const model::Graph& graph, model::LayoutPtr layout)
+      : layout_(std::move(layout)), input_(graph.example_input()), name_(graph.name) {}
 
   const model::ParameterLayout& layout() const { return *layout_; }
   const model::LayoutPtr& layout_ptr() const { return layout_; }
