@@ -1,6 +1,7 @@
 #include "coordinator/global_model.h"
 
 #include <algorithm>
+#include <future>
 #include <utility>
 
 #include "common/base/error.h"
@@ -60,12 +61,15 @@ void GlobalModel::apply(Accumulator& sum, std::uint64_t round) {
 
 void GlobalModel::make_edge_copy() {
   framed_edge_.reset();
+  // Hashing keeps one processor busy, so it goes on beside the encoding where there is another.
+  auto model_digest = std::async(threads_ > 1 ? std::launch::async : std::launch::deferred,
+                                 [this] { return model::digest_of(global_); });
   codec::EdgeCopy edge = publisher_.publish(global_, round_);
   framed_edge_ = framed(std::move(edge.blob));
   edge_digest_ = sha256(framed_edge_->blob());
   history_.add(edge_digest_, framed_edge_);
   edge_sparsity_ = edge.sparsity;
-  model_digest_ = digest_of(global_);
+  model_digest_ = model_digest.get();
 }
 
 store::ModelStateView GlobalModel::state() const {

@@ -18,6 +18,9 @@ constexpr double kRetrySeconds = 30;
 // How much of an unwanted update may follow its refusal.
 constexpr std::uint64_t kMaxIgnoredBytes = std::uint64_t{16} << 30;
 
+// Of an update's bytes, so many are written on the spot: sooner than a worker would have begun.
+constexpr std::size_t kSmallBytes = 16 * 1024;
+
 [[noreturn]] void out_of_protocol(const std::string& what) {
   fail(Error::Kind::Malformed, what);
 }
@@ -257,7 +260,12 @@ asio::awaitable<void> Session::take_data(const wire::DataView& data) {
   missing_bytes_ -= std::min<std::uint64_t>(missing_bytes_, data.bytes.size());
   std::string failure;
   try {
-    co_await runtime_.on_worker([&] { upload->append(data.offset, data.bytes); });
+    const auto keep = [&] { upload->append(data.offset, data.bytes); };
+    if (data.bytes.size() <= kSmallBytes) {
+      keep();
+    } else {
+      co_await runtime_.on_worker(keep);
+    }
   } catch (const Error& e) {
     if (e.kind() == Error::Kind::Malformed) throw;
     failure = e.what();
