@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 
 #include "common/base/error.h"
 #include "simulations/federation.h"
@@ -20,6 +21,9 @@ Orders orders_for(const Programs& programs, const Federation& federation, const 
   orders.restarts = scenario.crowd.restarts;
   orders.coordinator = {"run",        federation.folder.string(), "--out",
                         out.string(), "--listen.host=127.0.0.1",  "--listen.port=0"};
+  // A simulation that the machine's end has ended is begun anew: its coordinator waits for no disk unless it is told
+  // to.
+  if (!keys.was_set("store.sync")) orders.coordinator.push_back("--store.sync=no");
   const std::vector<std::string> settings = coordinator_arguments(keys);
   orders.coordinator.insert(orders.coordinator.end(), settings.begin(), settings.end());
   for (const Path& bundles : federation.bundles) {
@@ -58,6 +62,8 @@ void complete_report(Files& files, coordinator::Report& report, const std::strin
   report.configuration = std::move(configuration);
   report.sections.emplace_back("Who holds what", partition_picture(*holdings.examples, holdings.names, holdings.parts,
                                                                    scenario.crowd.partition));
+  std::error_code ignored;
+  std::filesystem::remove_all(out / "store", ignored);  // of a run that is over
   write_atomically(files, out / "report.html", as_bytes(coordinator::report_html(report)), Durability::Buffered);
   write_atomically(files, out / "report.json", as_bytes(coordinator::report_json(report)), Durability::Buffered);
 }

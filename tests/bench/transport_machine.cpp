@@ -60,6 +60,46 @@ double aes_gcm_rate() {
   return kRecords * static_cast<double>(kRecordBytes) / seconds;
 }
 
+namespace {
+
+// Median seconds of `times` calls of `write(file, number)` on a new file, which goes away.
+template <class Write>
+double median_on_disk(const Path& folder, int times, Write write) {
+  RealFiles files;
+  const Path path = folder / "tributary-disk-rate";
+  std::vector<double> took;
+  {
+    const auto file = files.create(path);
+    for (int i = 0; i < times; ++i) {
+      const auto start = std::chrono::steady_clock::now();
+      write(*file, i);
+      took.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    }
+  }
+  files.remove(path);
+  std::nth_element(took.begin(), took.begin() + times / 2, took.end());
+  return took[static_cast<std::size_t>(times) / 2];
+}
+
+}  // namespace
+
+double disk_sync_rate(const Path& folder) {
+  const Bytes bytes(32'000'000, std::byte{1});
+  const double seconds = median_on_disk(folder, 5, [&](File& file, int i) {
+    file.write_at(static_cast<std::uint64_t>(i) * bytes.size(), bytes);
+    file.sync();
+  });
+  return static_cast<double>(bytes.size()) / seconds;
+}
+
+double disk_sync_seconds(const Path& folder) {
+  const Bytes bytes(500, std::byte{1});
+  return median_on_disk(folder, 21, [&](File& file, int i) {
+    file.write_at(static_cast<std::uint64_t>(i) * bytes.size(), bytes);
+    file.sync();
+  });
+}
+
 double memory_rate() {
   const std::vector<std::byte> from(kCopiedBytes, std::byte{1});
   std::vector<std::byte> to(kCopiedBytes);

@@ -46,7 +46,8 @@ options::Command command() {
   };
   command.examples =
       "  tributary-bench-transport --parameters 10000000 --participants 8 --rounds 5 --encoding float32\n"
-      "  tributary-bench-transport --parameters 1000 --participants 1000 --json\n";
+      "  tributary-bench-transport --parameters 1000 --participants 1000 --json --set store.sync=no\n"
+      "Updates are acknowledged when the disk has them (--set store.sync=no: at once).\n";
   return command;
 }
 
@@ -156,7 +157,9 @@ std::vector<Figure> measure(const Plan& plan) {
           {"bytes_down_per_participant", std::round(seen.bytes_down / updates)},
           {"bytes_up_per_participant", std::round(seen.bytes_up / updates)},
           {"aes_gcm_bytes_per_second", aes_gcm_rate()},
-          {"memory_bytes_per_second", memory_rate()}};
+          {"memory_bytes_per_second", memory_rate()},
+          {"disk_sync_bytes_per_second", disk_sync_rate(std::filesystem::temp_directory_path())},
+          {"disk_sync_seconds", disk_sync_seconds(std::filesystem::temp_directory_path())}};
 }
 
 std::string number_text(double value) {
