@@ -1,6 +1,7 @@
 #include "simulations/scenario.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/base/error.h"
 #include "common/options/data_keys.h"
@@ -27,6 +28,15 @@ bool is_decided_here(std::string_view key) {
 
 std::string argument(const options::Keys& keys, const std::string& key) {
   return "--" + key + "=" + keys.value(key);
+}
+
+// In one process and in real time nobody is late or away: only the machine can be busy with something else, and the
+// models of a simulation do not depend on that.
+void wait_for_everybody(const Scenario& scenario, options::Keys& keys) {
+  if (scenario.crowd.engine != "inline" || scenario.habits.any()) return;
+  for (const auto& [key, seconds] : {std::pair("round.deadline_seconds", "1000000"), {"session.ping_seconds", "600"}}) {
+    if (!keys.was_set(key)) keys.set(key, seconds, "--engine inline");
+  }
 }
 
 // natural:COLUMN says which column names the holders, here and in every participant's process.
@@ -99,6 +109,7 @@ void complete(Scenario& scenario, options::Keys& keys) {
   if (scenario.crowd.restarts > 0 && !keys.was_set("round.return_seconds")) {
     keys.set("round.return_seconds", kTimeToStart, "simulation.restarts");
   }
+  wait_for_everybody(scenario, keys);
   const std::uint32_t awaited = scenario.coordinator.round.participants.of(scenario.crowd.participants);
   if (awaited > scenario.crowd.participants) {
     fail(Error::Kind::Malformed, "round.participants: " + std::to_string(awaited) +

@@ -39,7 +39,7 @@ void bind(options::Keys& keys, Scenario& scenario);
 
 // What no single key can say; a partition natural:COLUMN sets data.holder unless it was set. Throws Malformed naming
 // the keys. round.participants becomes the whole crowd when it was not set, and round.return_seconds long enough for a
-// process to start when there are restarts.
+// process to start when there are restarts; in one process and in real time no round has a deadline unless it was set.
 void complete(Scenario& scenario, options::Keys& keys);
 
 // The keys that the coordinator takes and the user set, as "--key=value": a simulation's own and data.* left out, as

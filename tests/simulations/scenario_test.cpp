@@ -74,6 +74,20 @@ TEST_F(ScenarioTest, OneProcessHasNoneToStartAgain) {
   EXPECT_THAT(refusal(Error::Kind::Malformed, [&] { complete_with_data(); }), HasSubstr("simulation.restarts"));
 }
 
+TEST_F(ScenarioTest, InOneProcessABusyMachineMakesNobodyLate) {
+  read("[simulation]\nengine = inline\n");
+  complete_with_data();
+  EXPECT_EQ(keys_.value("round.deadline_seconds"), "1000000");
+  EXPECT_EQ(keys_.value("session.ping_seconds"), "600");
+}
+
+TEST_F(ScenarioTest, DeadlinesThatWereSetAndThoseOfSimulatedTimeStay) {
+  read("[simulation]\nengine = inline\nlatency_ms = constant:5\n[session]\nping_seconds = 7\n");
+  complete_with_data();
+  EXPECT_EQ(keys_.value("session.ping_seconds"), "7");
+  EXPECT_NE(keys_.value("round.deadline_seconds"), "1000000");
+}
+
 TEST_F(ScenarioTest, WithoutExamplesThereIsNothingToShareOut) {
   EXPECT_THAT(refusal(Error::Kind::Malformed, [&] { complete(scenario_, keys_); }), HasSubstr("data.images"));
 }
