@@ -54,7 +54,8 @@ class Lister {
     std::vector<LayerFacts> layers;
     for (const Node& node : graph_.nodes) {
       if (!computed_.contains(node.outputs.front())) continue;
-      LayerFacts facts{node.name, node.op, shapes_.at(node.outputs.front()), 0, 0, multiply_adds(node)};
+      LayerFacts facts{node.name,           node.op, shapes_.at(node.outputs.front()), 0, 0, multiply_adds(node),
+                       node.outputs.front()};
       for (const auto& input : node.inputs) add_parameters(input, facts);
       layers.push_back(std::move(facts));
     }

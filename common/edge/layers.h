@@ -19,6 +19,7 @@ struct LayerFacts {
   std::uint64_t parameters = 0;     // elements of the parameters and quantised weights that it is the first to read
   std::uint64_t bytes = 0;          // that they take in the file
   std::uint64_t multiply_adds = 0;  // Conv, Gemm and MatMul; 0 for others
+  std::string output;               // name of its first output
 };
 
 // The nodes that the output depends on, in order, without those that only prepare constants (DequantizeLinear of a

@@ -49,7 +49,9 @@ class Fuser {
       auto fused = fuse(node);
       nodes.push_back(fused ? std::move(*fused) : node);
     }
-    made_.nodes = std::move(nodes);
+    const bool has_product = std::any_of(
+        nodes.begin(), nodes.end(), [](const Node& node) { return node.op == kInt8Conv || node.op == kInt8Dense; });
+    if (has_product) made_.nodes = std::move(nodes);
     return made_;
   }
 

@@ -23,7 +23,8 @@ inline constexpr const char* kInt8MaxPool = "tributary.Int8MaxPool";
 //                                          kInt8MaxPool on uint8
 //   DequantizeLinear -> Flatten, Reshape, Transpose, Squeeze, Unsqueeze -> QuantizeLinear of the same levels
 //                                          that node on uint8
-// Everything else stays as it is. Attributes of kInt8Conv and kInt8Dense: those of the node replaced, and
+// Everything else stays as it is; and the whole graph where no product is found, such as that of quantisation-aware
+// training, whose weights are still float32. Attributes of kInt8Conv and kInt8Dense: those of the node replaced, and
 //   weight (int8; dense [in, out]), weight_scales (one, or one an output channel), bias (float32; not when dynamic),
 //   x_scale, x_zero (not when dynamic), y_scale, y_zero (absent: gives float32), relu, dynamic.
 // The graph keeps its name, inputs and outputs.

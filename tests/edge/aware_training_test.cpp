@@ -71,6 +71,14 @@ TEST_F(AwareTraining, MovesTheFloatWeightsByTheGradientOfTheRoundedOnes) {
   EXPECT_EQ(rounding->predict(parameters, features, 1).values, plain->predict(rounded, features, 1).values);
 }
 
+TEST_F(AwareTraining, TrainsConvolutionsAndPoolsToo) {
+  AwarePlan one = plan(8, 1);
+  one.training.training.max_steps = 2;
+  const auto pictures = toy_problem({1, 28, 28}, 3, 16);
+  const model::Graph made = train_aware(model::make_zoo_model("lenet", 1), pictures, one, clock_);
+  EXPECT_EQ(made.layout()->size(), 0U);
+}
+
 TEST_F(AwareTraining, SaysThatItDiverged) {
   AwarePlan wild = plan(8, 3);
   wild.training.training.weight_decay = 1e6;

@@ -119,6 +119,19 @@ TEST_F(ModelProgram, QuantizesByEveryScheme) {
   expect_one_line("quantize float.onnx --scheme=dynamic", "--out FILE");
 }
 
+TEST_F(ModelProgram, PrunesAndShrinks) {
+  write_examples("points.csv");
+  const std::string data = " --data.format=csv --data.file=points.csv";
+  ASSERT_EQ(run("new mlp:2-8-2 --out a.onnx").exit_code, 0);
+  EXPECT_THAT(run("prune a.onnx --out b.onnx --sparsity=0.75").output, HasSubstr("75.0 % of the weights are zero"));
+  EXPECT_THAT(run("prune a.onnx --out b.onnx --pattern=1:2").output, HasSubstr("50.0 % of the weights are zero"));
+  EXPECT_THAT(run("prune a.onnx --out b.onnx --channels=0.5").output, HasSubstr("4 of 8 channels stay"));
+  const Outcome trained = run("prune a.onnx --out b.onnx --sparsity=0.5 --training.epochs=3" + data);
+  EXPECT_THAT(trained.output, AllOf(HasSubstr("3/3"), HasSubstr("50.0 % of the weights are zero")));
+  expect_one_line("prune a.onnx --out b.onnx --pattern=4:2", "a pattern is n:m");
+  expect_one_line("prune a.onnx --out b.onnx --sparsity=2", "sparsity");
+}
+
 TEST_F(ModelProgram, ComparesModelsAndWritesAPage) {
   write_examples("points.csv");
   const std::string data = " --data.format=csv --data.file=points.csv";

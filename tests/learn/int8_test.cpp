@@ -192,6 +192,23 @@ TEST_F(Int8, WeightsWithZeroPointsOrOfOtherTypesAreLeftToFloat32) {
   EXPECT_THAT(operators_of(fuse_int8(graph)), Not(Contains(kInt8Dense)));
 }
 
+TEST_F(Int8, LeavesAGraphWhoseWeightsAreStillFloat32ToTraining) {
+  GraphMaker maker({-1, 1, 4, 4});
+  maker.value("V", uniform({2, 1, 3, 3}, 1)).value("s", scalar(0.02F)).value("z", zero_point(0));
+  maker.node("c", "Conv", {"x", "V"}).node("q", "QuantizeLinear", {"c", "s", "z"});
+  maker.node("d", "DequantizeLinear", {"q", "s", "z"});
+  maker.node("m", "MaxPool", {"d"}, {{"kernel_shape", Ints{2, 2}}}).node("mq", "QuantizeLinear", {"m", "s", "z"});
+  maker.node("md", "DequantizeLinear", {"mq", "s", "z"}).node("y", "Flatten", {"md"});
+  const Graph graph = maker.output("y");
+  EXPECT_EQ(fuse_int8(graph), graph);
+  auto parameters = graph.parameters();
+  const std::vector<float> features(16, 0.5F), labels{0};
+  std::vector<float> gradient(18);
+  RandomStream random(1, "test");
+  EXPECT_NO_THROW(
+      Network::compile(graph)->gradient(parameters, {features, labels, 1}, Loss::CrossEntropy, random, gradient));
+}
+
 TEST_F(Int8, CannotBeTrained) {
   const Graph graph = Quantised{}.graph();
   const auto network = compile_eager(fuse_int8(graph), graph.layout());
