@@ -35,6 +35,11 @@ class Hedge {
   void set_logarithms(std::span<const float> logarithms);
   void get_logarithms(std::span<float> logarithms) const;
 
+  template <class Archive>
+  void visit(Archive& archive) {  // state.h
+    archive(alphas_);
+  }
+
  private:
   void settle();
   void normalise();
