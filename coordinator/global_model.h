@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "common/codec/edge_copy.h"
 #include "common/model/graph.h"
@@ -49,6 +50,8 @@ class GlobalModel {
 
  private:
   void make_edge_copy();
+  // Weights of the exits; empty where the graph keeps none.
+  std::vector<double> alphas() const;
 
   // The graph without values. Made before the rest, because it takes three times the model for a moment.
   struct Skeleton {
@@ -69,6 +72,11 @@ class GlobalModel {
   std::shared_ptr<const wire::FramedBlob> framed_edge_;
   Digest edge_digest_, model_digest_;
   double edge_sparsity_ = 0;
+  struct Place {
+    std::uint64_t offset = 0, size = 0;
+    bool empty() const { return size == 0; }
+  };
+  Place alpha_;
 };
 
 }  // namespace tributary::coordinator

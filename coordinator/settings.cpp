@@ -59,7 +59,7 @@ void set_bits(EdgePolicy& policy, std::string_view text) {
 }
 
 void bind_run(Keys& keys, Settings& s) {
-  keys.text("model", s.model, "the model to train: an .onnx file, or linear, 2nn, cnn, lenet, mlp:IN-HIDDEN-...-OUT");
+  keys.text("model", s.model, "the model to train: an .onnx file, or linear, 2nn, cnn, lenet, mlp:IN-HIDDEN-...-OUT, odl:IN-UNITSxLAYERS-OUT");
   keys.count("rounds", s.rounds, {0, kMany}, "rounds until the run ends; 0 = until it is stopped");
   keys.count("seed", s.seed, {}, "of initial values, selection and the participants' random numbers");
   keys.custom(
@@ -130,6 +130,12 @@ void bind_training(Keys& keys, wire::Plan& t) {
   keys.count("training.batch_size", t.batch_size, {0, kMany}, "examples a step; 0 = all");
   keys.number("training.epochs", t.epochs, {1e-9, 1e6}, "passes over a participant's examples; may be a fraction");
   keys.count("training.max_steps", t.max_steps, {0, kMany}, "steps at most; 0 = no limit");
+  keys.flag("training.online", t.online,
+            "examples are a stream: learnt in their order, once, each a test before; a model of several exits (odl) by "
+            "hedge backpropagation");
+  keys.number("training.hedge_beta", t.hedge_beta, {1e-6, 1 - 1e-9},
+              "online: factor on an exit's weight for each unit of its loss");
+  keys.number("training.hedge_floor", t.hedge_floor, {0, 1}, "online: share that all exits keep together");
   keys.number("training.max_seconds", t.max_seconds, {0, kMany},
               "seconds at most, after which a participant sends what it has; 0 = no limit");
 }

@@ -20,8 +20,9 @@ void subtract(std::span<float> values, std::span<const float> from) {
 
 }  // namespace
 
-Learnt train_locally(learn::Network& network, SharedBlob edge, const data::View& examples, const TrainingTask& task,
-                     std::vector<float> residual, const Clock& clock, const std::function<bool()>& stop) {
+Learnt train_locally(learn::Network& network, learn::ExitNetwork* exits, SharedBlob edge, const data::View& examples,
+                     const TrainingTask& task, std::vector<float> residual, const Clock& clock,
+                     const std::function<bool()>& stop) {
   Learnt learnt;
   const TimePoint start = clock.now();
   const model::ParameterSet received = codec::decode_edge_copy(*edge, network.layout());
@@ -31,8 +32,10 @@ Learnt train_locally(learn::Network& network, SharedBlob edge, const data::View&
   model::ParameterSet trained = received;
   RandomStream shuffle = stream(task, "shuffle");
   bool stopped = false;
-  learnt.training = learn::train(network, trained, examples, task.plan, task.round, shuffle, clock,
-                                 [&] { return stopped = stop && stop(); });
+  const auto ends = [&] { return stopped = stop && stop(); };
+  learnt.training = exits != nullptr && task.plan.online
+                        ? learn::train(*exits, trained, examples, task.plan, task.round, shuffle, clock, ends)
+                        : learn::train(network, trained, examples, task.plan, task.round, shuffle, clock, ends);
   if (stopped) learnt.ending = Learnt::Ending::Stopped;
   if (!learnt.training.finite) learnt.ending = Learnt::Ending::Diverged;
   if (learnt.ending != Learnt::Ending::Complete) return learnt;

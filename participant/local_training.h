@@ -43,9 +43,11 @@ struct Learnt {
   double decode_seconds = 0, encode_seconds = 0;
 };
 
-// `edge` is let go of as soon as it is decoded; `residual` is empty or of the layout's size. Throws Malformed (an edge
-// copy of another layout, examples that do not fit the model, differences too large to encode), Overloaded.
-Learnt train_locally(learn::Network& network, SharedBlob edge, const data::View& examples, const TrainingTask& task,
-                     std::vector<float> residual, const Clock& clock, const std::function<bool()>& stop = {});
+// `exits`, given for a model of several exits, learns a plan that is online by hedge backpropagation. `edge` is let go
+// of as soon as it is decoded; `residual` is empty or of the layout's size. Throws Malformed (an edge copy of another
+// layout, examples that do not fit the model, differences too large to encode), Overloaded.
+Learnt train_locally(learn::Network& network, learn::ExitNetwork* exits, SharedBlob edge, const data::View& examples,
+                     const TrainingTask& task, std::vector<float> residual, const Clock& clock,
+                     const std::function<bool()>& stop = {});
 
 }  // namespace tributary::participant

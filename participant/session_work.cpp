@@ -214,7 +214,7 @@ asio::awaitable<Learnt> Session::learn(Job& job, const Assignment& assignment, c
     key.layout = layout.digest();
     key.size = layout.size();
     learnt =
-        train_locally(loan.network(), std::move(edge), view,
+        train_locally(loan.network(), loan.exits(), std::move(edge), view,
                       {assignment.seed, assignment.round, mine_.options.name, assignment.plan, assignment.encoding},
                       mine_.residuals.load(key), mine_.runtime.clock(), [&job] { return job.stopped.load(); });
   });

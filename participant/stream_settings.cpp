@@ -4,6 +4,7 @@
 
 #include "common/base/error.h"
 #include "common/base/text.h"
+#include "common/options/stream_keys.h"
 
 namespace tributary::participant {
 
@@ -30,6 +31,34 @@ void bind_list(Keys& keys, const std::string& name, std::vector<std::string>& li
   keys.custom(
       name, "list", [&list](std::string_view text) { list = list_of(text); }, [&list] { return text_of(list); }, help);
 }
+
+void bind_online(Keys& keys, learn::OnlinePlan& plan) {
+  keys.number("online.learning_rate", plan.learning_rate, {0, 1e6}, "step size");
+  keys.custom(
+      "online.schedule", "constant|inverse_sqrt|adagrad",
+      [&plan](std::string_view text) { plan.schedule = learn::schedule_from(text); },
+      [&plan] { return std::string(name_of(plan.schedule)); }, "how the step size goes on along the stream");
+  keys.number("online.beta", plan.hedge.beta, {1e-6, 1 - 1e-9},
+              "Hedge: factor on an exit's weight for each unit of its loss");
+  keys.number("online.floor", plan.hedge.floor, {0, 1},
+              "Hedge: share that all exits keep together, whatever they lose");
+  keys.number("online.boost", plan.boost, {1, 1000}, "factor on the step size after an alarm of drift; 1 = none");
+  keys.count("online.boost_examples", plan.boost_examples, {0, kMany}, "examples over which that factor wears off");
+}
+
+std::unique_ptr<data::LineSource> open_lines(const StreamSettings& settings, const Clock& clock,
+                                             const std::string& place) {
+  const std::string& source = settings.source;
+  if (source == "stdin") return data::read_descriptor(STDIN_FILENO);
+  if (source.starts_with("file:")) return data::follow_file(source.substr(5), place, settings.follow);
+  if (source.starts_with("unix:")) return data::listen_unix(source.substr(5));
+  if (!source.starts_with("mqtt://") && !source.starts_with("mqtts://")) return nullptr;
+  data::MqttOptions mqtt = settings.mqtt;
+  data::parse_mqtt(source, mqtt);
+  return data::subscribe_mqtt(mqtt, clock);
+}
+
+}  // namespace
 
 void bind_source(Keys& keys, StreamSettings& settings) {
   keys.text(
@@ -63,43 +92,11 @@ void bind_source(Keys& keys, StreamSettings& settings) {
              "quality of service: 0 at most once, 1 at least once, 2 once");
 }
 
-void bind_online(Keys& keys, learn::OnlinePlan& plan) {
-  keys.number("online.learning_rate", plan.learning_rate, {0, 1e6}, "step size");
-  keys.custom(
-      "online.schedule", "constant|inverse_sqrt|adagrad",
-      [&plan](std::string_view text) { plan.schedule = learn::schedule_from(text); },
-      [&plan] { return std::string(name_of(plan.schedule)); }, "how the step size goes on along the stream");
-  keys.number("online.beta", plan.hedge.beta, {1e-6, 1 - 1e-9},
-              "Hedge: factor on an exit's weight for each unit of its loss");
-  keys.number("online.floor", plan.hedge.floor, {0, 1},
-              "Hedge: share that all exits keep together, whatever they lose");
-  keys.number("online.boost", plan.boost, {1, 1000}, "factor on the step size after an alarm of drift; 1 = none");
-  keys.count("online.boost_examples", plan.boost_examples, {0, kMany}, "examples over which that factor wears off");
-}
-
-std::unique_ptr<data::LineSource> open_lines(const StreamSettings& settings, const Clock& clock,
-                                             const std::string& place) {
-  const std::string& source = settings.source;
-  if (source == "stdin") return data::read_descriptor(STDIN_FILENO);
-  if (source.starts_with("file:")) return data::follow_file(source.substr(5), place, settings.follow);
-  if (source.starts_with("unix:")) return data::listen_unix(source.substr(5));
-  if (!source.starts_with("mqtt://") && !source.starts_with("mqtts://")) return nullptr;
-  data::MqttOptions mqtt = settings.mqtt;
-  data::parse_mqtt(source, mqtt);
-  return data::subscribe_mqtt(mqtt, clock);
-}
-
-}  // namespace
-
 void bind_stream(Keys& keys, StreamSettings& settings) {
   learn::StreamPlan& plan = settings.plan;
   bind_source(keys, settings);
   keys.count("stream.label_delay", plan.label_delay, {0, 1e6}, "examples that come between an example and its label");
-  keys.flag("stream.standardize", plan.standardize,
-            "whether each feature is shifted and scaled by mean and deviation of what came so far");
-  keys.number("stream.scale", plan.scale, {1e-6, 1e6},
-              "factor on the features then; less than 1 lets the step size be larger");
-  keys.flag("stream.last_label", plan.last_label, "whether the last label known is one more feature");
+  options::bind_stream_features(keys, plan.standardize, plan.scale, plan.last_label);
   bind_online(keys, plan.online);
   keys.count("online.batch_size", plan.batch_size, {1, 1e6}, "examples learnt in one step");
   keys.number("online.fading", plan.fading, {1e-6, 1},

@@ -28,9 +28,11 @@ struct StreamSettings {
 
 // Declares stream.*, online.*, drift.* and seed.
 void bind_stream(options::Keys& keys, StreamSettings& settings);
+// Those of the source alone.
+void bind_source(options::Keys& keys, StreamSettings& settings);
 
 // A stream, and the way back to a place in it.
-class OpenStream {
+class OpenStream final : public data::ExampleStream {
  public:
   // What stream.source names: the examples of data.* in their order, a generator's, or lines. `position`: of an earlier
   // run, behind which it goes on; empty = from the beginning. Throws what data::open(), data::make_generator() and the
@@ -39,11 +41,11 @@ class OpenStream {
              const std::string& position = "");
 
   bool is_live() const { return live_ != nullptr; }
-  std::size_t features() const { return stream_->features(); }
-  std::uint32_t classes() const { return stream_->classes(); }
-  data::Next next(std::span<float> features, float& label);
+  std::size_t features() const override { return stream_->features(); }
+  std::uint32_t classes() const override { return stream_->classes(); }
+  data::Next next(std::span<float> features, float& label) override;
   // Behind the last example given; empty where the source has no way back (standard input, a socket, MQTT).
-  std::string position() const;
+  std::string position() const override;
   const data::Rejects& rejects() const { return rejects_; }
 
  private:

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "common/model/exits.h"
 #include "common/model/skeleton.h"
 
 namespace tributary::participant {
@@ -46,22 +47,26 @@ Workshop::ModelPtr Workshop::model_of(const Digest& digest) {
 
 Workshop::Loan Workshop::borrow(const Digest& digest, ByteSpan skeleton, const model::GraphLimits& limits) {
   ModelPtr model;
-  std::unique_ptr<learn::Network> network;
+  Compiled compiled;
   {
     const std::lock_guard lock(mutex_);
     model = model_of(digest);
     if (!model->idle.empty()) {
-      network = std::move(model->idle.back());
+      compiled = std::move(model->idle.back());
       model->idle.pop_back();
     }
   }
-  if (!network) network = learn::Network::compile(model::unpack_skeleton(skeleton, "the model offered", limits));
-  return {*this, std::move(model), std::move(network)};
+  if (!compiled.network) {
+    const model::Graph graph = model::unpack_skeleton(skeleton, "the model offered", limits);
+    compiled.network = learn::Network::compile(graph);
+    if (model::exits_of(graph).size() > 1) compiled.exits = learn::ExitNetwork::compile(graph);
+  }
+  return {*this, std::move(model), std::move(compiled)};
 }
 
 Workshop::Loan::~Loan() {
   const std::lock_guard lock(workshop_.mutex_);
-  model_->idle.push_back(std::move(network_));
+  model_->idle.push_back(std::move(compiled_));
 }
 
 }  // namespace tributary::participant

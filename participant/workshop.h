@@ -13,6 +13,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/digest.h"
+#include "common/learn/exits.h"
 #include "common/learn/network.h"
 #include "common/model/graph.h"
 #include "participant/agent.h"
@@ -35,9 +36,13 @@ class Workshop {
   Loan borrow(const Digest& digest, ByteSpan skeleton, const model::GraphLimits& limits);
 
  private:
+  struct Compiled {
+    std::unique_ptr<learn::Network> network;
+    std::unique_ptr<learn::ExitNetwork> exits;  // of a model of several exits
+  };
   struct Model {
     Digest digest;
-    std::vector<std::unique_ptr<learn::Network>> idle;
+    std::vector<Compiled> idle;
   };
   using ModelPtr = std::shared_ptr<Model>;
   ModelPtr model_of(const Digest& digest);
@@ -49,17 +54,19 @@ class Workshop {
 
 class Workshop::Loan {
  public:
-  Loan(Workshop& workshop, ModelPtr model, std::unique_ptr<learn::Network> network)
-      : workshop_(workshop), model_(std::move(model)), network_(std::move(network)) {}
+  Loan(Workshop& workshop, ModelPtr model, Compiled compiled)
+      : workshop_(workshop), model_(std::move(model)), compiled_(std::move(compiled)) {}
   ~Loan();
   Loan(const Loan&) = delete;
   Loan& operator=(const Loan&) = delete;
-  learn::Network& network() { return *network_; }
+  learn::Network& network() { return *compiled_.network; }
+  // Nullptr for a model of one exit.
+  learn::ExitNetwork* exits() { return compiled_.exits.get(); }
 
  private:
   Workshop& workshop_;
   ModelPtr model_;
-  std::unique_ptr<learn::Network> network_;
+  Compiled compiled_;
 };
 
 }  // namespace tributary::participant

@@ -15,7 +15,7 @@
 namespace tributary::learn {
 
 struct HedgeRule {
-  double beta = 0.99;  // discount, above 0 and below 1
+  double beta = 0.95;  // discount, above 0 and below 1 (the paper's experiments: 0.99)
   double floor = 0.2;  // s, in [0, 1]: together the exits keep at least this, each s / L
 };
 

@@ -23,8 +23,8 @@ class LocalTrainingTest : public ::testing::Test {
   }
   Learnt learn(const TrainingTask& task, std::vector<float> residual = {}, const std::function<bool()>& stop = {}) {
     auto loan = workshop.borrow(sha256(published.skeleton), published.skeleton, {});
-    return train_locally(loan.network(), std::make_shared<const Bytes>(published.edge.blob), some_examples(), task,
-                         std::move(residual), clock, stop);
+    return train_locally(loan.network(), nullptr, std::make_shared<const Bytes>(published.edge.blob), some_examples(),
+                         task, std::move(residual), clock, stop);
   }
 
   Publication published{"mlp:4-8-2"};
@@ -77,7 +77,7 @@ TEST_F(LocalTrainingTest, StopEndsItAtTheNextStep) {
 TEST_F(LocalTrainingTest, AnEdgeCopyOfAnotherModelIsMalformed) {
   const Publication other("mlp:4-9-2");
   auto loan = workshop.borrow(sha256(published.skeleton), published.skeleton, {});
-  EXPECT_THROW(train_locally(loan.network(), std::make_shared<const Bytes>(other.edge.blob), some_examples(),
+  EXPECT_THROW(train_locally(loan.network(), nullptr, std::make_shared<const Bytes>(other.edge.blob), some_examples(),
                              task(published.offer(1)), {}, clock),
                Error);
 }
@@ -114,6 +114,36 @@ TEST_F(LocalTrainingTest, TheWorkshopHoldsABlobOnceWhileAnybodyHasIt) {
   EXPECT_EQ(workshop.find(digest), yours);
   yours.reset();
   EXPECT_EQ(workshop.find(digest), nullptr);
+}
+
+TEST_F(LocalTrainingTest, AnOnlinePlanLearnsTheExamplesInTheirOrderOnceWhateverTheSeed) {
+  TrainingTask plan = task(published.offer(2));
+  plan.plan.online = true;
+  plan.plan.epochs = 7;
+  const Learnt first = learn(plan);
+  EXPECT_EQ(first.training.examples, some_examples().size());
+  plan.encoding = codec::UpdateEncoding::parse("float32");
+  const Bytes update = learn(plan).update;
+  plan.seed += 1;
+  EXPECT_EQ(learn(plan).update, update);
+}
+
+TEST_F(LocalTrainingTest, AModelOfSeveralExitsIsLearntByHedgeBackpropagationAndItsWeightsTravelAsState) {
+  Publication several{"odl:4-8x3-2"};
+  auto loan = workshop.borrow(sha256(several.skeleton), several.skeleton, {});
+  ASSERT_NE(loan.exits(), nullptr);
+  TrainingTask plan = task(several.offer(2));
+  plan.plan.online = true;
+  plan.plan.batch_size = 1;
+  plan.plan.hedge.beta = 0.5;
+  plan.encoding = codec::UpdateEncoding::parse("float32");
+  const auto learn_with = [&](learn::ExitNetwork* exits) {
+    return train_locally(loan.network(), exits, std::make_shared<const Bytes>(several.edge.blob), some_examples(), plan,
+                         {}, clock);
+  };
+  const Learnt hedged = learn_with(loan.exits());
+  EXPECT_EQ(hedged.ending, Learnt::Ending::Complete);
+  EXPECT_NE(hedged.update, learn_with(nullptr).update) << "the ensemble's gradient leaves the weights alone";
 }
 
 }  // namespace
