@@ -68,13 +68,11 @@ class Fields {
     for (const auto& [name, value] : inner.object_.items()) counts[name] = inner.count(name.c_str());
     return counts;
   }
-  // Empty where there are none, as in the records of earlier versions.
   std::vector<double> reals(const char* key) const {
+    const Json& list = at(key);
+    if (!list.is_array()) refuse(full(key) + " is no list");
     std::vector<double> values;
-    const auto found = object_.find(key);
-    if (found == object_.end()) return values;
-    if (!found->is_array()) refuse(full(key) + " is no list");
-    for (const Json& value : *found) {
+    for (const Json& value : list) {
       if (!value.is_number()) refuse(full(key) + " holds what is no number");
       values.push_back(value.get<double>());
     }

@@ -113,9 +113,16 @@ struct Server::State final : SessionHost {
   // Ends the rounds; the first reason counts.
   void end(const std::string& why);
   bool over() const { return !ended.empty(); }
+  // Who may be asked: those there that do not rest.
   std::vector<std::string> there() {
-    return roster.there(runtime.clock().now(), from_seconds(settings.round.return_seconds));
+    const TimePoint now = runtime.clock().now();
+    auto names = roster.there(now, from_seconds(settings.round.return_seconds));
+    std::erase_if(resting, [&](const auto& rest) { return rest.second.until <= now; });
+    std::erase_if(names, [&](const std::string& name) { return resting.contains(name); });
+    return names;
   }
+  // After a decline for want of examples.
+  void let_rest(const std::string& name);
 
   net::Runtime& runtime;
   const Settings& settings;
@@ -127,6 +134,11 @@ struct Server::State final : SessionHost {
   SpoolFolder spools;
   Evaluation evaluation;
   Roster roster;
+  struct Rest {
+    TimePoint until;
+    std::unique_ptr<net::Runtime::Timer> timer;
+  };
+  std::map<std::string, Rest> resting;
   std::shared_ptr<LiveRound> live;
   net::Signal changed;  // who is there, or whether the run is over
   std::string ended;    // why; empty while the rounds go on
@@ -162,7 +174,14 @@ void Server::State::left(Session& session, Departure departure) {
   }
 }
 
+void Server::State::let_rest(const std::string& name) {
+  if (settings.round.rest_seconds <= 0) return;
+  const TimePoint until = runtime.clock().now() + from_seconds(settings.round.rest_seconds);
+  resting[name] = {until, runtime.at(until, [this] { changed.notify(); })};
+}
+
 void Server::State::declined(Session& session, const wire::Decline& decline) {
+  if (decline.reason == wire::kNoExamples) let_rest(session.name());
   if (live) live->declined(session.name(), decline);
 }
 

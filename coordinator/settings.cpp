@@ -59,7 +59,9 @@ void set_bits(EdgePolicy& policy, std::string_view text) {
 }
 
 void bind_run(Keys& keys, Settings& s) {
-  keys.text("model", s.model, "the model to train: an .onnx file, or linear, 2nn, cnn, lenet, mlp:IN-HIDDEN-...-OUT, odl:IN-UNITSxLAYERS-OUT");
+  keys.text(
+      "model", s.model,
+      "the model to train: an .onnx file, or linear, 2nn, cnn, lenet, mlp:IN-HIDDEN-...-OUT, odl:IN-UNITSxLAYERS-OUT");
   keys.count("rounds", s.rounds, {0, kMany}, "rounds until the run ends; 0 = until it is stopped");
   keys.count("seed", s.seed, {}, "of initial values, selection and the participants' random numbers");
   keys.custom(
@@ -82,6 +84,8 @@ void bind_round(Keys& keys, RoundPolicy& r) {
               "seconds after which a round ends with what has come");
   keys.number("round.return_seconds", r.return_seconds, {0, kMany},
               "seconds that a participant whose line was lost has to come back");
+  keys.number("round.rest_seconds", r.rest_seconds, {0, kMany},
+              "seconds in which a participant that had no new examples is not asked again");
   keys.count("round.max_examples", r.max_examples, {1, kMany},
              "examples at most that one participant's update counts for");
 }

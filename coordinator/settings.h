@@ -39,6 +39,7 @@ struct RoundPolicy {
   double overselect = 1.0;                 // round.overselect: asked = cohort * overselect, rounded up; >= 1
   double deadline_seconds = 600;           // round.deadline_seconds: after that a round ends with what came
   double return_seconds = 5;               // round.return_seconds: how long one that lost its line may take to be back
+  double rest_seconds = 1;                 // round.rest_seconds: not asked again so soon after "no examples"
   std::uint64_t max_examples = 1u << 20;   // round.max_examples: cap on what one participant's update weighs
 };
 

@@ -7,6 +7,7 @@
 #include "common/base/error.h"
 #include "common/base/text.h"
 #include "common/edge/inspection.h"
+#include "common/model/exits.h"
 #include "common/model/zoo.h"
 #include "common/options/command_line.h"
 
@@ -47,6 +48,19 @@ Command inspect_command() {
   return command;
 }
 
+Command exits_command() {
+  Command command;
+  command.name = "exits";
+  command.summary =
+      "adds the ensemble over a model's exits (outputs called exit..., or listed in its metadata tributary.exits) as "
+      "its "
+      "first output, and its weights as state, so that a federation learns them";
+  command.positional = {"FILE"};
+  command.options = {{.name = "out", .value = "FILE", .help = "the file to write (needed)"}};
+  command.examples = "tributary-model exits exported.onnx --out several.onnx\n";
+  return command;
+}
+
 std::uint64_t seed_of(const Arguments& arguments) {
   const std::string text = arguments.get("seed", "1");
   const auto seed = parse_int(text);
@@ -64,6 +78,16 @@ int make_new(const Arguments& arguments) {
   return 0;
 }
 
+int add_exits(const Arguments& arguments) {
+  const Path out = arguments.get("out");
+  if (out.empty()) fail(Error::Kind::Malformed, "exits needs --out FILE, the file to write");
+  model::Graph graph = model::Graph::load(arguments.positional.at(0));
+  model::add_ensemble(graph);
+  graph.save(out);
+  std::printf("%s: an ensemble over %zu exits\n", out.c_str(), model::exits_of(graph).size());
+  return 0;
+}
+
 int inspect(const Arguments& arguments) {
   const edge::Inspection found = edge::inspect_file(arguments.positional.at(0));
   std::fputs((arguments.has("json") ? as_json(found) : as_table(found)).c_str(), stdout);
@@ -76,7 +100,8 @@ struct Entry {
 };
 
 int run(const std::vector<std::string>& words) {
-  const std::vector<Entry> entries{{new_command(), make_new}, {inspect_command(), inspect}};
+  const std::vector<Entry> entries{
+      {new_command(), make_new}, {inspect_command(), inspect}, {exits_command(), add_exits}};
   std::vector<Command> commands;
   std::vector<std::string> names;
   for (const Entry& entry : entries) {

@@ -73,6 +73,9 @@ struct Offer {
   std::optional<DeltaOffer> delta = std::nullopt;  // instead of the edge copy
 };
 
+// Why a participant declines that has nothing new to learn from; it is not asked again at once.
+inline constexpr std::string_view kNoExamples = "no examples";
+
 struct Decline {
   std::uint64_t round = 0;
   std::string reason;  // "no examples", ...
