@@ -194,6 +194,35 @@ TEST_F(MqttTest, ALostBrokerIsWaitedFor) {
   place.wait_for("learner", "  1000 ");
 }
 
+TEST_F(LearnProgramTest, AlwaysOnRoundsLearnWhatArrivesAndAnIdleParticipantIsLeftInPeace) {
+  place.run("tributary-coordinator init F --name fed");
+  place.run("tributary-coordinator enroll F alice --bundle alice.bundle");
+  place.start("coordinator",
+              "tributary-coordinator run F --out runs --listen.host=127.0.0.1 --listen.port=0 --rounds=0 "
+              "--model=odl:2-10x3-2 --training.online=yes --training.batch_size=1 --round.rest_seconds=0.2");
+  const std::string address = place.await_file("runs/coordinator.address");
+  place.write("live", readings(500));
+  place.start("alice", "tributary-participant run --bundle alice.bundle --state kept --server " +
+                           address.substr(0, address.find('\n')) +
+                           " --stream.source=file:live --stream.format=json --stream.features=a,b --stream.label=y "
+                           "--stream.classes=2 --stream.round_examples=400");
+  place.wait_for("alice", "round 2  100 examples");
+  std::ofstream(place / "live", std::ios::app) << readings(300, 2);
+  place.wait_for("alice", "  300 examples");
+  place.signal("alice", SIGINT);
+  place.wait("alice");
+  place.signal("coordinator", SIGINT);
+  place.wait("coordinator");
+  std::uint64_t examples = 0;
+  std::ifstream lines(place / "runs/rounds.jsonl");
+  for (std::string line; std::getline(lines, line);) {
+    const auto record = nlohmann::json::parse(line);
+    examples += record["examples"].get<std::uint64_t>();
+    EXPECT_EQ(record["alphas"].size(), 3u);
+  }
+  EXPECT_EQ(examples, 800u) << "every example is learnt once";
+}
+
 TEST_F(LearnProgramTest, MistakesAreAnsweredByOneLineThatNamesThem) {
   const auto refused = [&](const std::string& words, const char* why) {
     const auto said = place.run("tributary-participant learn " + words);
