@@ -133,8 +133,8 @@ class MqttTest : public LearnProgramTest {
     const int port = 20000 + ::getpid() % 10000;
     plain = std::to_string(port), tls = std::to_string(port + 10000);
     const std::string here = place.path().string() + "/";
-    place.write("broker.conf", "user root\nmax_queued_messages 0\nallow_anonymous false\npassword_file " + here +
-                                   "passwords\nlistener " + plain + " 127.0.0.1\nlistener " + tls +
+    place.write("broker.conf", "user root\nlog_type all\nmax_queued_messages 0\nallow_anonymous false\npassword_file " +
+                                   here + "passwords\nlistener " + plain + " 127.0.0.1\nlistener " + tls +
                                    " 127.0.0.1\ncertfile " + here + "broker.pem\nkeyfile " + here + "broker.key\n");
     place.start("broker", "/usr/sbin/mosquitto -c broker.conf");
     place.wait_for("broker", "running");
