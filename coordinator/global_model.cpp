@@ -1,12 +1,14 @@
 #include "coordinator/global_model.h"
 
 #include <algorithm>
+#include <cmath>
 #include <future>
 #include <utility>
 
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/codec/update.h"
+#include "common/model/exits.h"
 #include "common/model/skeleton.h"
 
 namespace tributary::coordinator {
@@ -48,6 +50,7 @@ GlobalModel::GlobalModel(const model::Graph& graph, const Settings& settings, un
       publisher_(global_.layout_ptr(), settings.edge, threads),
       history_(global_.layout_ptr(), settings.edge.bits != 32 ? settings.edge.history : 0, threads) {
   update_encoding_ = encoding_asked(settings, global_.layout());
+  if (const auto* alpha = model::alpha_of(graph, global_.layout())) alpha_ = {alpha->offset, alpha->size};
   make_edge_copy();
 }
 
@@ -144,11 +147,25 @@ std::shared_ptr<const Broadcast> GlobalModel::broadcast(std::uint64_t round) con
   return broadcast;
 }
 
+// Averages of logarithms, so not normalised yet.
+std::vector<double> GlobalModel::alphas() const {
+  std::vector<double> alphas;
+  if (alpha_.empty()) return alphas;
+  double sum = 0;
+  for (const float logarithm : global_.values().subspan(alpha_.offset, alpha_.size)) {
+    alphas.push_back(std::exp(double{logarithm}));
+    sum += alphas.back();
+  }
+  for (double& alpha : alphas) alpha /= sum;
+  return alphas;
+}
+
 void GlobalModel::describe(RoundRecord& record) const {
   record.model_digest = model_digest_;
   record.edge_digest = edge_digest_;
   record.edge_bytes = framed_edge_->blob_bytes();
   record.edge_sparsity = edge_sparsity_;
+  record.alphas = alphas();
 }
 
 }  // namespace tributary::coordinator

@@ -63,6 +63,8 @@ class GlobalModel {
 
  private:
   void make_edge_copy();
+  // Weights of the exits; empty where the graph keeps none.
+  std::vector<double> alphas() const;
 
   // The graph without values. Made before the rest, because it takes three times the model for a moment.
   struct Skeleton {
@@ -84,6 +86,11 @@ class GlobalModel {
   Digest edge_digest_, model_digest_;
   double edge_sparsity_ = 0;
   std::string update_encoding_;  // asked for
+  struct Place {
+    std::uint64_t offset = 0, size = 0;
+    bool empty() const { return size == 0; }
+  };
+  Place alpha_;
 };
 
 }  // namespace tributary::coordinator

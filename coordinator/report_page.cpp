@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdio>
 #include <functional>
+#include <numeric>
 
 #include "common/base/text.h"
 #include "coordinator/report.h"
@@ -185,6 +186,50 @@ Plot memory_plot(const Report& report) {
   return result;
 }
 
+bool is_online(const Report& report) {
+  return std::any_of(report.configuration.begin(), report.configuration.end(),
+                     [](const auto& pair) { return pair.first == "training.online" && pair.second == "yes"; });
+}
+
+// In each round and over the stream so far, weighted by examples.
+Plot prequential_plot(const Report& report) {
+  Plot result =
+      plot(report, "Prequential accuracy", "of the participants, each example before it is learnt", Unit::Percent);
+  result.scale = Plot::Scale::Fitted;
+  Series so_far{"so far", 1, {}};
+  double right = 0, examples = 0;
+  for (const RoundRecord& record : report.rounds) {
+    right += record.train_accuracy * static_cast<double>(record.examples);
+    examples += static_cast<double>(record.examples);
+    so_far.y.push_back(examples > 0 ? std::optional(right / examples) : std::nullopt);
+  }
+  result.series = {std::move(so_far), series(report, "in the round", 3, [](const RoundRecord& record) {
+                     return record.accepted > 0 ? std::optional(record.train_accuracy) : std::nullopt;
+                   })};
+  return result;
+}
+
+// Of the exits that have most in the end, as many as there are colours.
+Plot alphas_plot(const Report& report) {
+  constexpr std::size_t kColours = 6;
+  Plot result =
+      plot(report, "Weights of the exits", "those with most weight in the end, by their depth", Unit::Percent);
+  const std::vector<double>& last = report.rounds.back().alphas;
+  std::vector<std::size_t> exits(last.size());
+  std::iota(exits.begin(), exits.end(), std::size_t{0});
+  std::stable_sort(exits.begin(), exits.end(), [&](std::size_t a, std::size_t b) { return last[a] > last[b]; });
+  exits.resize(std::min(exits.size(), kColours));
+  std::sort(exits.begin(), exits.end());
+  for (const std::size_t exit : exits) {
+    result.series.push_back(
+        series(report, "exit " + std::to_string(exit + 1), static_cast<unsigned>(result.series.size() + 1),
+               [exit](const RoundRecord& record) -> std::optional<double> {
+                 return exit < record.alphas.size() ? std::optional(record.alphas[exit]) : std::nullopt;
+               }));
+  }
+  return result;
+}
+
 std::string tile(std::string_view heading, const std::string& figure, const std::string& more) {
   return "<div class=\"tile\"><h3>" + escape_html(heading) + "</h3><strong>" + escape_html(figure) + "</strong><p>" +
          escape_html(more) + "</p></div>";
@@ -266,6 +311,8 @@ std::string summary(const Report& report) {
 
 std::string plots(const Report& report) {
   std::string out = "<h2>Rounds</h2><div class=\"plots\">";
+  if (is_online(report)) out += plot_html(prequential_plot(report));
+  if (!report.rounds.empty() && report.rounds.back().alphas.size() > 1) out += plot_html(alphas_plot(report));
   if (learns_classes(report)) out += plot_html(accuracy_plot(report));
   out += plot_html(loss_plot(report)) + plot_html(bytes_plot(report)) + plot_html(seconds_plot(report)) +
          plot_html(participants_plot(report)) + plot_html(edge_size_plot(report)) + plot_html(sparsity_plot(report)) +

@@ -1,9 +1,9 @@
 // coordinator/rest.h
 //
 // Who must rest: a participant whose update counted is not asked again before `least` has passed
-// (round.min_interval_seconds). And when those that are not asked shall come back (pace steering): at random within a
-// window, so that they do not come all at once (Bonawitz et al. 2019, "Towards federated learning at scale", sec. 2.3).
-// Pure; one thread.
+// (round.min_interval_seconds), one that had no new examples not before round.rest_seconds. And when those that are not
+// asked shall come back (pace steering): at random within a window, so that they do not come all at once (Bonawitz et
+// al. 2019, "Towards federated learning at scale", sec. 2.3). Pure; one thread.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +21,7 @@ class Rest {
   explicit Rest(Duration least) : least_(least) {}
 
   void counted(const std::string& participant, TimePoint now);
+  void until(const std::string& participant, TimePoint end);
   // Those of `names` that need not rest (any more), in order.
   std::vector<std::string> rested(const std::vector<std::string>& names, TimePoint now);
   // When the next of `names` has rested; nullopt when none of them rests.
@@ -28,7 +29,7 @@ class Rest {
 
  private:
   Duration least_;
-  std::map<std::string, TimePoint> since_;
+  std::map<std::string, TimePoint> until_;
 };
 
 // Between `window` and twice that, in seconds; the same for the same names.

@@ -68,6 +68,16 @@ class Fields {
     for (const auto& [name, value] : inner.object_.items()) counts[name] = inner.count(name.c_str());
     return counts;
   }
+  std::vector<double> reals(const char* key) const {
+    const Json& list = at(key);
+    if (!list.is_array()) refuse(full(key) + " is no list");
+    std::vector<double> values;
+    for (const Json& value : list) {
+      if (!value.is_number()) refuse(full(key) + " holds what is no number");
+      values.push_back(value.get<double>());
+    }
+    return values;
+  }
   std::optional<Quality> quality(const char* key) const {
     if (at(key).is_null()) return std::nullopt;
     const Fields inner = object(key);
@@ -124,6 +134,7 @@ std::string to_json(const RoundRecord& r) {
       {"update_bytes", r.update_bytes},
       {"model_digest", r.model_digest.hex()},
       {"edge_digest", r.edge_digest.hex()},
+      {"alphas", r.alphas},
       {"seconds", json_of(r.seconds)},
       {"coordinator_rss_bytes", r.coordinator_rss_bytes},
       {"participant_peak_rss_bytes", r.participant_peak_rss_bytes},
@@ -158,6 +169,7 @@ RoundRecord record_from_json(std::string_view line, std::string_view source) {
   r.update_bytes = fields.count("update_bytes");
   r.model_digest = fields.digest("model_digest");
   r.edge_digest = fields.digest("edge_digest");
+  r.alphas = fields.reals("alphas");
   r.seconds = phases_of(fields.object("seconds"));
   r.coordinator_rss_bytes = fields.count("coordinator_rss_bytes");
   r.participant_peak_rss_bytes = fields.count("participant_peak_rss_bytes");

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/base/digest.h"
 
@@ -41,6 +42,7 @@ struct RoundRecord {
   std::uint64_t update_bytes = 0;              // mean of the accepted
   double edge_sparsity = 0;
   Digest model_digest, edge_digest;
+  std::vector<double> alphas;  // of the model's exits, shallowest first; empty for a model of one exit
   PhaseSeconds seconds;
   std::uint64_t coordinator_rss_bytes = 0;
   std::uint64_t participant_peak_rss_bytes = 0;  // largest reported so far

@@ -137,6 +137,7 @@ struct Server::State final : SessionHost {
   // Ends the rounds; the first reason counts.
   void end(const std::string& why);
   bool over() const { return !ended.empty(); }
+  // Who may be asked: those there that do not rest.
   std::vector<std::string> there() {
     const TimePoint now = runtime.clock().now();
     return rest.rested(roster.there(now, from_seconds(settings.round.return_seconds)), now);
@@ -276,6 +277,8 @@ void Server::State::left(Session& session, Departure departure) {
 }
 
 void Server::State::declined(Session& session, const wire::Decline& decline) {
+  if (decline.reason == wire::kNoExamples)
+    rest.until(session.name(), runtime.clock().now() + from_seconds(settings.round.rest_seconds));
   if (live) live->declined(session.name(), decline);
 }
 

@@ -77,7 +77,8 @@ std::string encoding_of(std::string_view text) {
 
 void bind_run(Keys& keys, Settings& s) {
   keys.text("model", s.model,
-            "the model to train: an .onnx file, or linear, 2nn, cnn, lenet, lenet5, mlp:IN-HIDDEN-...-OUT");
+            "the model to train: an .onnx file, or linear, 2nn, cnn, lenet, lenet5, mlp:IN-HIDDEN-...-OUT, "
+            "odl:IN-UNITSxLAYERS-OUT");
   keys.count("rounds", s.rounds, {0, kMany}, "rounds until the run ends; 0 = until it is stopped");
   keys.count("seed", s.seed, {}, "of initial values, selection and the participants' random numbers");
   keys.custom(
@@ -108,6 +109,8 @@ void bind_round(Keys& keys, RoundPolicy& r) {
               "seconds that a participant whose line was lost has to come back");
   keys.number("round.resume_seconds", r.resume_seconds, {0, kMany},
               "the same after the coordinator itself was started again");
+  keys.number("round.rest_seconds", r.rest_seconds, {0, kMany},
+              "seconds in which a participant that had no new examples is not asked again");
   keys.count("round.max_examples", r.max_examples, {1, kMany},
              "examples at most that one participant's update counts for");
 }
@@ -170,6 +173,12 @@ void bind_training(Keys& keys, wire::Plan& t) {
   keys.count("training.batch_size", t.batch_size, {0, kMany}, "examples a step; 0 = all");
   keys.number("training.epochs", t.epochs, {1e-9, 1e6}, "passes over a participant's examples; may be a fraction");
   keys.count("training.max_steps", t.max_steps, {0, kMany}, "steps at most; 0 = no limit");
+  keys.flag("training.online", t.online,
+            "examples are a stream: learnt in their order, once, each a test before; a model of several exits (odl) by "
+            "hedge backpropagation");
+  keys.number("training.hedge_beta", t.hedge_beta, {1e-6, 1 - 1e-9},
+              "online: factor on an exit's weight for each unit of its loss");
+  keys.number("training.hedge_floor", t.hedge_floor, {0, 1}, "online: share that all exits keep together");
   keys.number("training.max_seconds", t.max_seconds, {0, kMany},
               "seconds at most, after which a participant sends what it has; 0 = no limit");
 }

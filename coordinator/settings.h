@@ -43,6 +43,7 @@ struct RoundPolicy {
   double retry_seconds = 0;                // round.retry_seconds: when those not asked come back; 0 = they stay
   double return_seconds = 5;               // round.return_seconds: how long one that lost its line may take to be back
   double resume_seconds = 60;              // round.resume_seconds: the same after the coordinator was started again
+  double rest_seconds = 1;                 // round.rest_seconds: not asked again so soon after "no examples"
   std::uint64_t max_examples = 1u << 20;   // round.max_examples: cap on what one participant's update weighs
 };
 

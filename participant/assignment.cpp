@@ -42,6 +42,9 @@ learn::TrainingPlan checked_plan(const wire::Plan& plan) {
   result.epochs = plan.epochs;
   result.max_steps = plan.max_steps;
   result.max_seconds = plan.max_seconds;
+  result.online = plan.online;
+  // A coordinator that knows nothing of exits says nothing of them.
+  if (plan.hedge_beta != 0) result.hedge = {plan.hedge_beta, plan.hedge_floor};
   learn::check(result);
   return result;
 }

@@ -52,12 +52,16 @@ Fleet::Fleet(const Clock& clock, Files& files, FleetOptions options)
 }
 
 void Fleet::add(const net::Bundle& bundle, data::View examples) {
+  add(bundle, fixed_examples(std::move(examples)));
+}
+
+void Fleet::add(const net::Bundle& bundle, std::unique_ptr<ExampleSource> source) {
   Connector connect = connect_with(*runtime_, bundle, options_.server);
   AgentOptions agent = options_.agent;
   agent.name = bundle.name;
   Member& member = members_.emplace_back(bundle.name, options_);
-  member.agent = std::make_unique<Agent>(*runtime_, files_, std::move(connect), fixed_examples(std::move(examples)),
-                                         std::move(agent), &member.narrator);
+  member.agent = std::make_unique<Agent>(*runtime_, files_, std::move(connect), std::move(source), std::move(agent),
+                                         &member.narrator);
 }
 
 int Fleet::run() {

@@ -54,6 +54,7 @@ class Fleet {
   Fleet(const Clock& clock, Files& files, FleetOptions options);
   // Throws Malformed, Refused: a bundle whose certificates are of no use.
   void add(const net::Bundle& bundle, data::View examples);
+  void add(const net::Bundle& bundle, std::unique_ptr<ExampleSource> source);
   // Runs all until the last has ended; SIGINT and SIGTERM stop them, a second one ends the process. The exit code: 0
   // when all ended in order, 130 after an interrupt, otherwise 1, with the reasons on standard error.
   int run();

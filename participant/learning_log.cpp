@@ -46,10 +46,10 @@ Json json_of(const learn::StreamLearner& learner) {
 
 }  // namespace
 
-LearningLog::LearningLog(const Path& folder, bool json) : folder_(folder), json_(json) {
+LearningLog::LearningLog(const Path& folder, bool json, bool goes_on) : folder_(folder), json_(json) {
   if (!folder.empty()) {
     RealFiles().make_directories(folder);
-    lines_.open(folder / "stream.jsonl");
+    lines_.open(folder / "stream.jsonl", goes_on ? std::ios::app : std::ios::trunc);
     if (!lines_) fail(Error::Kind::Unavailable, (folder / "stream.jsonl").string() + ": cannot be written");
   }
   if (json) return;
@@ -75,16 +75,23 @@ void LearningLog::row(const learn::StreamLearner& learner) {
                percent(figures.majority), std::to_string(learner.drifts().size()), most});
 }
 
+void LearningLog::note(const std::string& line) {
+  if (table_) table_->note(line);
+}
+
 void LearningLog::drift(std::uint64_t example) {
   if (table_) table_->note("drift: wrong answers have become more; noticed at example " + std::to_string(example));
 }
 
-void LearningLog::end(const learn::StreamLearner& learner, double seconds) {
+void LearningLog::end(const learn::StreamLearner& learner, const data::Rejects& rejects, double seconds) {
   Json report = json_of(learner);
+  report["rejected"] = rejects.count();
+  report["rejected_reasons"] = rejects.reasons();
   report["seconds"] = seconds;
   if (!folder_.empty()) write_text_file(folder_ / "report.json", report.dump(2) + "\n");
   if (json_) std::cout << report.dump() << "\n";
   if (!table_) return;
+  if (rejects.count() > 0) table_->note(std::to_string(rejects.count()) + " records were no examples");
   const double rate = seconds > 0 ? static_cast<double>(learner.examples()) / seconds : 0;
   table_->note("ended: " + std::to_string(learner.examples()) + " examples, " + printed("%.2f s, ", seconds) +
                printed("%.0f a second", rate));

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "common/base/files.h"
+#include "common/data/record.h"
 #include "common/learn/stream_learner.h"
 #include "common/options/terminal.h"
 
@@ -17,12 +18,13 @@ namespace tributary::participant {
 class LearningLog {
  public:
   // `folder`: where stream.jsonl and report.json go; empty = nowhere. `json`: one object at the end instead of a table.
-  // Throws Unavailable.
-  LearningLog(const Path& folder, bool json);
+  // `goes_on`: behind the lines of an earlier run. Throws Unavailable.
+  LearningLog(const Path& folder, bool json, bool goes_on);
 
+  void note(const std::string& line);
   void row(const learn::StreamLearner& learner);
   void drift(std::uint64_t example);
-  void end(const learn::StreamLearner& learner, double seconds);
+  void end(const learn::StreamLearner& learner, const data::Rejects& rejects, double seconds);
 
  private:
   Path folder_;

@@ -42,8 +42,10 @@ Learnt train_locally(Workbench& bench, const Digest& name, SharedBlob edge, cons
   model::ParameterSet& trained = bench.trained;
   RandomStream shuffle = stream(task, "shuffle");
   bool stopped = false;
-  learnt.training = learn::train(*bench.network, trained, examples, task.plan, task.round, shuffle, clock,
-                                 [&] { return stopped = stop && stop(); });
+  const auto ends = [&] { return stopped = stop && stop(); };
+  learnt.training = bench.exits && task.plan.online
+                        ? learn::train(*bench.exits, trained, examples, task.plan, task.round, shuffle, clock, ends)
+                        : learn::train(*bench.network, trained, examples, task.plan, task.round, shuffle, clock, ends);
   if (stopped) learnt.ending = Learnt::Ending::Stopped;
   if (!learnt.training.finite) learnt.ending = Learnt::Ending::Diverged;
   if (learnt.ending != Learnt::Ending::Complete) return learnt;

@@ -43,9 +43,10 @@ struct Learnt {
   double decode_seconds = 0, encode_seconds = 0;
 };
 
-// The edge copy `name` is decoded from `edge` unless the bench has its values already; `edge` is let go of then.
-// `residual` is empty or of the layout's size. Throws Malformed (an edge copy of another layout, examples that do not
-// fit the model, differences too large to encode), Overloaded.
+// The edge copy `name` is decoded from `edge` unless the bench has its values already; `edge` is let go of then. A
+// bench with exits learns a plan that is online by hedge backpropagation. `residual` is empty or of the layout's size.
+// Throws Malformed (an edge copy of another layout, examples that do not fit the model, differences too large to
+// encode), Overloaded.
 Learnt train_locally(Workbench& bench, const Digest& name, SharedBlob edge, const data::View& examples,
                      const TrainingTask& task, std::vector<float> residual, const Clock& clock,
                      const std::function<bool()>& stop = {});

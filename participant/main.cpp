@@ -13,11 +13,14 @@
 #include "common/base/text.h"
 #include "common/options/command_line.h"
 #include "common/options/data_keys.h"
+#include "common/options/stream_keys.h"
 #include "participant/fleet.h"
 #include "participant/learn_command.h"
 #include "participant/predictor/commands.h"
 #include "participant/predictor/edge_feed.h"
 #include "participant/predictor/service.h"
+#include "participant/stream_settings.h"
+#include "participant/stream_source.h"
 
 namespace tributary::participant {
 namespace {
@@ -26,6 +29,8 @@ constexpr std::string_view kProgram = "tributary-participant";
 
 struct Settings {
   data::DataSource data;
+  StreamSettings stream;
+  StreamRounds rounds;
   AgentOptions agent;
   predictor::ServeSettings serve;
 };
@@ -35,6 +40,8 @@ constexpr const char* kEdgeModel = "edge";
 
 void bind_run(options::Keys& keys, Settings& settings) {
   options::bind_data(keys, settings.data, "data", "private examples");
+  bind_source(keys, settings.stream);
+  options::bind_stream_rounds(keys, settings.rounds);
   keys.number("retry.seconds", settings.agent.retry_seconds, {0.01, 3600},
               "first pause after a lost line, in seconds; doubled each time");
   keys.number("retry.max_seconds", settings.agent.max_retry_seconds, {0.01, 86400}, "longest pause, in seconds");
@@ -65,7 +72,9 @@ options::Command run_command() {
       "  tributary-participant run --bundle bob.bundle --state /var/lib/tributary --data.format=csv "
       "--data.file=bob.csv\n"
       "  tributary-participant run --bundle bob.bundle --config bob.conf --serve --serve.listen=127.0.0.1:8080\n"
-      "\"{name}\" in a path of data.* stands for the participant's name.";
+      "  tributary-participant run --bundle eve.bundle --state kept --stream.source=file:/var/log/readings.csv "
+      "--stream.features=heat,load --stream.label=failed --stream.classes=2\n"
+      "\"{name}\" in a path of data.* and in stream.source stands for the participant's name.";
   return command;
 }
 
@@ -85,11 +94,26 @@ void raise_open_files() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+std::unique_ptr<ExampleSource> open_source(Files& files, const Clock& clock, const Settings& settings,
+                                           const Path& folder, const std::string& name) {
+  StreamSettings stream = settings.stream;
+  constexpr std::string_view kPlace = "{name}";
+  for (auto at = stream.source.find(kPlace); at != std::string::npos; at = stream.source.find(kPlace, at + name.size()))
+    stream.source.replace(at, kPlace.size(), name);
+  if (!folder.empty()) files.make_directories(folder);
+  const Path state = folder.empty() ? Path() : folder / (name + ".stream");
+  auto opened = std::make_unique<OpenStream>(stream, options::for_participant(settings.data, name), clock,
+                                             stream_position(files, state));
+  return stream_examples(std::move(opened), settings.rounds, files, state);
+}
+
 int run(const options::Arguments& arguments, const options::Keys& keys, const Settings& settings) {
   if (arguments.has("bundle") == arguments.has("bundles"))
     fail(Error::Kind::Malformed, "give either --bundle FILE or --bundles DIR");
-  if (!options::names_data(keys, "data"))
-    fail(Error::Kind::Malformed, "no examples: give data.images and data.labels, or data.format=csv and data.file");
+  const bool streams = keys.was_set("stream.source");
+  if (!options::names_data(keys, "data") && (!streams || settings.stream.source == "data"))
+    fail(Error::Kind::Malformed,
+         "no examples: give data.images and data.labels, data.format=csv and data.file, or stream.source");
   raise_open_files();
   const auto bundles = read_bundles(arguments.get("bundle"), arguments.get("bundles"));
   FleetOptions options;
@@ -110,7 +134,12 @@ int run(const options::Arguments& arguments, const options::Keys& keys, const Se
   RealFiles files;
   Fleet fleet(clock, files, options);
   SharedExamples examples(settings.data);
-  for (const auto& bundle : bundles) fleet.add(bundle, examples.of(bundle.name));
+  for (const auto& bundle : bundles) {
+    if (streams)
+      fleet.add(bundle, open_source(files, clock, settings, options.agent.state, bundle.name));
+    else
+      fleet.add(bundle, examples.of(bundle.name));
+  }
   if (arguments.has("check-config")) {
     std::cout << "the configuration is fine: " << bundles.size()
               << (bundles.size() == 1 ? " participant\n" : " participants\n");

@@ -100,7 +100,7 @@ asio::awaitable<Session::Outcome> Session::attempt(Job& job, const Assignment& a
     if (view)
       outcome = co_await learn_and_send(job, assignment, *view);
     else
-      outcome.decline = "no examples";
+      outcome.decline = wire::kNoExamples;
   } catch (const Error& e) {
     if (e.kind() == Error::Kind::Corrupt) end(SessionEnd::How::Broken, e.what());
     if (e.kind() != Error::Kind::Disconnected) outcome.decline = e.what();

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "common/model/exits.h"
 #include "common/model/skeleton.h"
 
 namespace tributary::participant {
@@ -59,7 +60,9 @@ Workshop::Loan Workshop::borrow(const Digest& digest, ByteSpan skeleton, const m
   }
   if (!bench) {
     bench = std::make_unique<Workbench>();
-    bench->network = learn::Network::compile(model::unpack_skeleton(skeleton, "the model offered", limits));
+    const model::Graph graph = model::unpack_skeleton(skeleton, "the model offered", limits);
+    bench->network = learn::Network::compile(graph);
+    if (model::exits_of(graph).size() > 1) bench->exits = learn::ExitNetwork::compile(graph);
   }
   return {*this, std::move(model), std::move(bench)};
 }

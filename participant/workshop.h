@@ -13,6 +13,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/digest.h"
+#include "common/learn/exits.h"
 #include "common/learn/network.h"
 #include "common/model/graph.h"
 #include "participant/agent.h"
@@ -25,9 +26,10 @@ using SharedBlob = std::shared_ptr<const Bytes>;
 // offered the same edge copy decode it once, and memory is not asked for again.
 struct Workbench {
   std::unique_ptr<learn::Network> network;
-  Digest edge;                   // whose values `received` has
-  model::ParameterSet received;  // empty: none
-  model::ParameterSet trained;   // empty, or of any values
+  std::unique_ptr<learn::ExitNetwork> exits;  // of a model of several exits
+  Digest edge;                                // whose values `received` has
+  model::ParameterSet received;               // empty: none
+  model::ParameterSet trained;                // empty, or of any values
 };
 
 class Workshop {

@@ -126,6 +126,9 @@ struct Plan {
   maxSteps @8 :UInt32;            # 0 = no limit
   epochs @9 :Float64;             # passes over the examples; may be a fraction
   maxSeconds @10 :Seconds;        # 0 = no limit
+  online @11 :Bool;               # a stream: in the order of time, once, each example a test before it is learnt
+  hedgeBeta @12 :Float64;         # online, models of several exits: discount of the Hedge update, above 0 and below 1
+  hedgeFloor @13 :Float64;        # share of the weights that all exits keep together, 0 to 1
 }
 
 struct Offer {

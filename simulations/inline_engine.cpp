@@ -20,6 +20,7 @@
 #include "coordinator/run_folder.h"
 #include "coordinator/server.h"
 #include "participant/agent.h"
+#include "participant/stream_source.h"
 #include "simulations/line.h"
 
 namespace tributary::simulation {
@@ -103,7 +104,9 @@ class Engine {
       options.workshop = workshop;
       options.simulated_examples_per_second = habits.examples_per_second;
       auto connect = [this, name, &habits] { return this->connect(name, habits); };
-      auto source = participant::fixed_examples({holdings.examples, holdings.parts[p]});
+      const data::View view{holdings.examples, holdings.parts[p]};
+      auto source = scenario.crowd.stream ? participant::stream_examples(data::replay(view), scenario.rounds, files)
+                                          : participant::fixed_examples(view);
       agents_.emplace_back(time.runtime(), files, std::move(connect), std::move(source), std::move(options));
     }
   }

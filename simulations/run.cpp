@@ -31,6 +31,7 @@ Orders orders_for(const Programs& programs, const Federation& federation, const 
                                           std::to_string(scenario.crowd.workers_per_process)};
     const std::vector<std::string> data = data_arguments(keys);
     arguments.insert(arguments.end(), data.begin(), data.end());
+    if (scenario.crowd.stream) arguments.push_back("--stream.source=data");
     arguments.push_back("--data.subset=" + scenario.data.index.string());
     if (scenario.crowd.restarts > 0) arguments.insert(arguments.end(), {"--state", (out / "state").string()});
     orders.participants.push_back(std::move(arguments));

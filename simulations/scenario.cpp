@@ -5,6 +5,7 @@
 
 #include "common/base/error.h"
 #include "common/options/data_keys.h"
+#include "common/options/stream_keys.h"
 
 namespace tributary::simulation {
 
@@ -19,6 +20,10 @@ bool is_data(std::string_view key) {
 
 bool is_own(std::string_view key) {
   return key.starts_with("simulation.");
+}
+
+bool is_stream(std::string_view key) {
+  return key.starts_with("stream.");
 }
 
 // Where the coordinator listens and how many it waits for are the simulation's to say.
@@ -64,13 +69,17 @@ void bind(options::Keys& keys, Scenario& scenario) {
              "how often a participant process that ended before its time is started again, with what its participants "
              "kept on disk; the model stays the same when nothing is given up in between");
   keys.text("simulation.partition", crowd.partition,
-            "who holds what: iid, shards:K, dirichlet:ALPHA, quantity_lognormal:SIGMA, quantity_power:EXPONENT or "
+            "who holds what: iid, interleaved, shards:K, dirichlet:ALPHA, quantity_lognormal:SIGMA, quantity_power:EXPONENT or "
             "natural:COLUMN (of a CSV file)");
   keys.choice("simulation.engine", crowd.engine, {"processes", "inline"},
               "processes: the real programs over TLS; inline: the same code in this process, without sockets");
+  keys.flag("simulation.stream", crowd.stream,
+            "whether each participant learns its examples as a stream: in their order, once, stream.round_examples a "
+            "round; deal them with simulation.partition = interleaved or natural:COLUMN, and set training.online");
   keys.count("simulation.workers", crowd.workers, {0, 1024}, "threads of the inline engine that train; 0 = all cores");
   bind(keys, scenario.habits);
   options::bind_data(keys, scenario.data, "data", "training examples, shared out over the participants");
+  options::bind_stream_rounds(keys, scenario.rounds);
   coordinator::bind(keys, scenario.coordinator);
 }
 
@@ -89,6 +98,12 @@ void complete(Scenario& scenario, options::Keys& keys) {
   }
   take_holder_from_partition(scenario, keys);
   check(scenario.habits);
+  check(scenario.rounds);
+  if (!scenario.crowd.stream) {
+    for (const options::KeyInfo& key : keys.list())
+      if (is_stream(key.name) && keys.was_set(key.name))
+        fail(Error::Kind::Malformed, key.name + ": is of use with simulation.stream=yes only");
+  }
   if (scenario.habits.any() && scenario.crowd.engine != "inline") {
     fail(Error::Kind::Malformed,
          "simulation.latency_ms, bandwidth_mbps, examples_per_second and online_seconds simulate time: add --engine "
@@ -122,7 +137,9 @@ void complete(Scenario& scenario, options::Keys& keys) {
 std::vector<std::string> coordinator_arguments(const options::Keys& keys) {
   std::vector<std::string> arguments;
   for (const options::KeyInfo& key : keys.list()) {
-    if (!keys.was_set(key.name) || is_data(key.name) || is_own(key.name) || is_decided_here(key.name)) continue;
+    if (!keys.was_set(key.name) || is_data(key.name) || is_own(key.name) || is_stream(key.name) ||
+        is_decided_here(key.name))
+      continue;
     arguments.push_back(argument(keys, key.name));
   }
   return arguments;
@@ -131,7 +148,8 @@ std::vector<std::string> coordinator_arguments(const options::Keys& keys) {
 std::vector<std::string> data_arguments(const options::Keys& keys) {
   std::vector<std::string> arguments;
   for (const options::KeyInfo& key : keys.list()) {
-    if (is_data(key.name) && keys.was_set(key.name)) arguments.push_back(argument(keys, key.name));
+    if ((is_data(key.name) || is_stream(key.name)) && keys.was_set(key.name))
+      arguments.push_back(argument(keys, key.name));
   }
   return arguments;
 }
@@ -139,7 +157,7 @@ std::vector<std::string> data_arguments(const options::Keys& keys) {
 std::vector<std::pair<std::string, std::string>> configuration(const options::Keys& keys) {
   std::vector<std::pair<std::string, std::string>> own, others;
   for (const options::KeyInfo& key : keys.list()) {
-    auto& list = is_own(key.name) || is_data(key.name) ? own : others;
+    auto& list = is_own(key.name) || is_data(key.name) || is_stream(key.name) ? own : others;
     list.emplace_back(key.name, keys.value(key.name));
   }
   own.insert(own.end(), others.begin(), others.end());

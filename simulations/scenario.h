@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/data/source.h"
+#include "common/data/stream_rounds.h"
 #include "common/options/keys.h"
 #include "coordinator/settings.h"
 #include "simulations/habits.h"
@@ -23,6 +24,7 @@ struct Crowd {
   std::uint32_t restarts = 0;                  // simulation.restarts: of each process that ended before its time
   std::string partition = "iid";               // simulation.partition: see common/data/partition.h
   std::string engine = "processes";            // simulation.engine: "processes" or "inline"
+  bool stream = false;                         // simulation.stream: examples are learnt in the order of time
   std::uint32_t workers = 0;                   // simulation.workers: of the inline engine, threads; 0 = usable cores
 
   std::uint32_t processes() const;
@@ -32,7 +34,8 @@ struct Scenario {
   coordinator::Settings coordinator;
   data::DataSource data;  // training examples, shared out over the crowd
   Crowd crowd;
-  HabitPolicy habits;  // simulation.latency_ms and so on; inline engine only
+  data::StreamRounds rounds;  // stream.*, with simulation.stream
+  HabitPolicy habits;         // simulation.latency_ms and so on; inline engine only
 };
 
 void bind(options::Keys& keys, Scenario& scenario);
@@ -45,7 +48,7 @@ void complete(Scenario& scenario, options::Keys& keys);
 // The keys that the coordinator takes and the user set, as "--key=value": a simulation's own and data.* left out, as
 // well as where to listen, which the simulation decides.
 std::vector<std::string> coordinator_arguments(const options::Keys& keys);
-// The data.* keys that were set, with their present values.
+// The data.* keys that were set, and of a simulation of streams those of stream.*, with their present values.
 std::vector<std::string> data_arguments(const options::Keys& keys);
 // Every key with its present value, for the report: simulation.* and data.* first.
 std::vector<std::pair<std::string, std::string>> configuration(const options::Keys& keys);

@@ -24,7 +24,7 @@ class LiveStream final : public ExampleStream {
 
   // Where reading stands, behind the last example given, and what has to be known to go on there. Empty where the
   // source has no way back.
-  std::string position() const;
+  std::string position() const override;
   // The columns of a position(), to be set before the first next() of a source that was opened at its place.
   void resume(std::string_view position);
   // The source's part of a position().

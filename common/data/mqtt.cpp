@@ -8,6 +8,7 @@
 
 #ifdef TRIBUTARY_MQTT
 #include <mosquitto.h>
+#include <poll.h>
 #endif
 
 namespace tributary::data {
@@ -149,9 +150,22 @@ class Subscription final : public LineSource {
     cutter_open_ = true;
   }
 
+  // One call takes one packet; a broker drops what a subscriber does not take fast enough.
+  int take_what_is_there() {
+    constexpr int kMostAtATime = 256;
+    int code = mosquitto_loop(client_, 0, 1);
+    for (int i = 1; i < kMostAtATime && code == MOSQ_ERR_SUCCESS && is_readable(); ++i)
+      code = mosquitto_loop(client_, 0, 1);
+    return code;
+  }
+  bool is_readable() const {
+    pollfd wanted{mosquitto_socket(client_), POLLIN, 0};
+    return wanted.fd >= 0 && ::poll(&wanted, 1, 0) > 0;
+  }
+
   void talk() {
     if (lost_until_ && clock_.now() < *lost_until_) return;
-    const int code = lost_until_ ? mosquitto_reconnect(client_) : mosquitto_loop(client_, 0, 1);
+    const int code = lost_until_ ? mosquitto_reconnect(client_) : take_what_is_there();
     if (code == MOSQ_ERR_SUCCESS) {
       lost_until_.reset();
       return;

@@ -34,6 +34,7 @@ struct Scheme {
 
 const Scheme kSchemes[] = {
     {"iid", Argument::None, "", "iid", {}, Labels::Any, split_iid},
+    {"interleaved", Argument::None, "", "interleaved", {}, Labels::Any, split_interleaved},
     {"shards", Argument::Count, "shards a participant", "shards:2", 2, Labels::Classes, split_shards},
     {"dirichlet", Argument::Positive, "concentration", "dirichlet:0.5", {}, Labels::Classes, split_dirichlet},
     {"quantity_lognormal",

@@ -24,6 +24,7 @@ namespace tributary::data {
 //                       sizes proportional to exp(SIGMA z), z standard normal; which examples: as iid
 //   quantity_power:EXPONENT
 //                       sizes proportional to rank^-EXPONENT, ranks 1, 2, ... dealt at random; which examples: as iid
+//   interleaved         example i goes to participant i modulo their number: a stream in time, dealt in turn
 //   natural:COLUMN      whole holders (dataset.h, CsvOptions.holder), as the data have them; where there are more of
 //   them
 //                       than participants, each of the largest first goes to whoever holds least so far (ties in random

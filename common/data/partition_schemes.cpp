@@ -178,6 +178,12 @@ Parts split_iid(const Split& split) {
   return deal(split, sizes);
 }
 
+Parts split_interleaved(const Split& split) {
+  Parts parts(split.participants);
+  for (std::uint32_t i = 0; i < split.dataset.size(); ++i) parts[i % split.participants].push_back(i);
+  return parts;
+}
+
 Parts split_shards(const Split& split) {
   const auto each = static_cast<std::uint32_t>(split.argument);
   const std::uint32_t shards = each * split.participants;

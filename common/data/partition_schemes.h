@@ -24,6 +24,7 @@ struct Split {
 
 // Each returns `participants` parts in any order within a part; what they do is told in partition.h.
 Parts split_iid(const Split& split);
+Parts split_interleaved(const Split& split);
 Parts split_shards(const Split& split);
 Parts split_dirichlet(const Split& split);
 Parts split_quantity_lognormal(const Split& split);

@@ -18,10 +18,12 @@ class RunningScale {
   // never changed becomes 0. REQUIRES: as many values as features.
   void add_and_scale(std::span<float> features);
 
-  // What add_and_scale() has learnt, for a state that survives a restart: count, means, spreads.
-  std::vector<double> save() const;
-  // False, and nothing changed, when `saved` is of another number of features or not finite.
-  bool load(std::span<const double> saved);
+  // What add_and_scale() has learnt, for a state that survives a restart (common/learn/state.h).
+  template <class Archive>
+  void visit(Archive& archive) {
+    archive(count_, mean_, spread_);
+  }
+  std::size_t features() const { return mean_.size(); }
 
  private:
   std::uint64_t count_ = 0;

@@ -30,6 +30,9 @@ class ExampleStream {
   virtual std::uint32_t classes() const = 0;
   // The next example. Leaves both alone unless it gives Example. REQUIRES: a span of features() values.
   virtual Next next(std::span<float> features, float& label) = 0;
+  // Where reading stands, behind the last example given, as text for whoever can open the stream there; empty where
+  // there is no way back.
+  virtual std::string position() const { return {}; }
 };
 
 // The view's examples in its order, once. Throws Malformed when its labels are not classes.

@@ -26,6 +26,7 @@ struct ModelCommand {
 
 ModelCommand new_command();
 ModelCommand inspect_command();
+ModelCommand exits_command();
 ModelCommand evaluate_command();
 ModelCommand predict_command();
 ModelCommand train_command();

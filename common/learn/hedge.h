@@ -15,7 +15,7 @@
 namespace tributary::learn {
 
 struct HedgeRule {
-  double beta = 0.99;  // discount, above 0 and below 1
+  double beta = 0.95;  // discount, above 0 and below 1 (the paper's experiments: 0.99)
   double floor = 0.2;  // s, in [0, 1]: together the exits keep at least this, each s / L
 };
 
@@ -34,6 +34,11 @@ class Hedge {
   // not finite count as the floor.
   void set_logarithms(std::span<const float> logarithms);
   void get_logarithms(std::span<float> logarithms) const;
+
+  template <class Archive>
+  void visit(Archive& archive) {  // state.h
+    archive(alphas_);
+  }
 
  private:
   void settle();

@@ -57,6 +57,12 @@ class OnlineLearner {
 
   void on_drift();
 
+  // All but the parameters and the random numbers of dropout; see state.h.
+  template <class Archive>
+  void visit(Archive& archive) {
+    archive(step_size_, hedge_, examples_, alarm_);
+  }
+
  private:
   void mix();
   bool step(const Batch& batch, double weight);

@@ -20,6 +20,11 @@ class Baselines {
   std::optional<std::uint32_t> no_change() const { return last_; }
   std::optional<std::uint32_t> majority() const { return most_; }
 
+  template <class Archive>
+  void visit(Archive& archive) {  // state.h
+    archive(counts_, last_, most_);
+  }
+
  private:
   std::vector<std::uint64_t> counts_;
   std::optional<std::uint32_t> last_, most_;
@@ -60,9 +65,19 @@ class Prequential {
   PrequentialFigures figures() const;
   std::uint64_t examples() const { return examples_; }
 
+  template <class Archive>
+  void visit(Archive& archive) {  // state.h
+    archive(examples_, correct_, no_change_correct_, majority_correct_, loss_, faded_accuracy_, faded_loss_, labels_,
+            predictions_, exit_correct_, exit_loss_);
+  }
+
  private:
   struct Fading {
     double sum = 0, weight = 0;
+    template <class Archive>
+    void visit(Archive& archive) {
+      archive(sum, weight);
+    }
     void add(double value, double factor) {
       sum = sum * factor + value;
       weight = weight * factor + 1;

@@ -37,6 +37,11 @@ class StepSize {
   // Begins anew, as if no step had been taken.
   void restart();
 
+  template <class Archive>
+  void visit(Archive& archive) {  // state.h
+    archive(steps_, squares_);
+  }
+
  private:
   Schedule schedule_;
   double rate_;

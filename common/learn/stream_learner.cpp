@@ -4,6 +4,7 @@
 #include <string>
 
 #include "common/base/error.h"
+#include "common/learn/state.h"
 
 namespace tributary::learn {
 
@@ -158,6 +159,24 @@ bool StreamLearner::finish() {
   while (!waiting_.empty())
     if (!receive_label().finite) return false;
   return learn_batch();
+}
+
+Bytes StreamLearner::save() {
+  ByteWriter out;
+  StateWriter writer(out);
+  visit(writer);
+  return out.take();
+}
+
+void StreamLearner::load(ByteSpan state) {
+  const std::size_t features = scale_.features(), exits = learner_.alphas().size();
+  ByteReader in(state, "a learner's state");
+  StateReader reader(in);
+  visit(reader);
+  in.expect_end();
+  if (scale_.features() != features || learner_.alphas().size() != exits)
+    fail(Error::Kind::Malformed, "the state is that of a learner of other features or another model");
+  steady_.catch_up();
 }
 
 }  // namespace tributary::learn

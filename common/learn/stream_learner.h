@@ -12,6 +12,7 @@
 #include <span>
 #include <vector>
 
+#include "common/base/bytes.h"
 #include "common/data/running_scale.h"
 #include "common/learn/adwin.h"
 #include "common/learn/online.h"
@@ -61,7 +62,11 @@ class StreamLearner {
   std::uint64_t examples() const { return prequential_.examples(); }
   // Examples that were tested when an alarm came.
   const std::vector<std::uint64_t>& drifts() const { return drifts_; }
-  data::RunningScale& scale() { return scale_; }
+
+  // What besides the parameters must survive a restart (state.h): scales, weights, step sizes, figures, what waits for
+  // its label. Not the drift detector, which begins anew. load() throws Malformed when `state` is another learner's.
+  Bytes save();
+  void load(ByteSpan state);
 
  private:
   struct Waiting {
@@ -73,7 +78,17 @@ class StreamLearner {
     std::uint32_t label = 0;
     double weight = 1;
     std::optional<bool> steady_wrong;
+
+    template <class Archive>
+    void visit(Archive& archive) {
+      archive(features, ensemble, exit_predicted, exit_rows, no_change, majority, label, weight, steady_wrong);
+    }
   };
+  template <class Archive>
+  void visit(Archive& archive) {
+    archive(learner_, scale_, prequential_, baselines_, waiting_, batch_features_, batch_labels_, batch_weight_,
+            drifts_);
+  }
 
   std::span<const float> prepare(std::span<const float> features);
   void check_outputs(std::size_t outputs) const;

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "common/base/error.h"
+#include "common/learn/online.h"
 #include "common/learn/sgd.h"
 
 namespace tributary::learn {
@@ -38,8 +39,9 @@ class BatchReader {
 class BatchOrder {
  public:
   BatchOrder(const data::View& examples, const TrainingPlan& plan, RandomStream& random)
-      : examples_(examples), random_(random) {
-    const auto total = std::ceil(plan.epochs * static_cast<double>(examples.size()) - 1e-6);
+      : examples_(examples), random_(random), in_time_(plan.online) {
+    const double passes = in_time_ ? 1 : plan.epochs;
+    const auto total = std::ceil(passes * static_cast<double>(examples.size()) - 1e-6);
     remaining_ = static_cast<std::uint64_t>(std::max(total, 0.0));
     batch_ = plan.batch_size == 0 ? examples.size() : plan.batch_size;
   }
@@ -57,13 +59,18 @@ class BatchOrder {
 
  private:
   void start_pass() {
+    at_ = 0;
+    if (in_time_) {
+      pass_ = examples_.indices;
+      return;
+    }
     pass_ = random_.permutation(examples_.size());
     for (auto& index : pass_) index = examples_.indices[index];
-    at_ = 0;
   }
 
   const data::View& examples_;
   RandomStream& random_;
+  bool in_time_;
   std::vector<std::uint32_t> pass_;
   std::size_t at_ = 0;
   std::uint64_t remaining_ = 0;
@@ -134,6 +141,8 @@ void check(const TrainingPlan& plan) {
   check_range(plan.clip_norm, 0, 1e30, "training.clip_norm", "at least 0");
   check_range(plan.proximal_mu, 0, kMany, "training.proximal_mu", "at least 0");
   check_range(plan.epochs, 1e-9, kMany, "training.epochs", "above 0 and at most 1000000");
+  check_range(plan.hedge.beta, 1e-6, 1 - 1e-9, "training.hedge_beta", "above 0 and below 1");
+  check_range(plan.hedge.floor, 0, 1, "training.hedge_floor", "at least 0 and at most 1");
   check_range(plan.max_seconds, 0, 1e9, "training.max_seconds", "at least 0");
 }
 
@@ -155,6 +164,47 @@ TrainingResult train(Network& network, model::ParameterSet& parameters, const da
     const Network::Step step = stepper.step(reader.read(indices), random);
     tally.add(step.batch, indices.size());
     result.finite = step.finite;
+    ++result.steps;
+  }
+  result.examples = tally.examples;
+  result.loss = tally.mean_loss();
+  result.accuracy = tally.accuracy();
+  result.seconds = seconds(clock.now() - start);
+  return result;
+}
+
+namespace {
+
+std::uint32_t count_right(const OnlineLearner& learner, const Batch& batch) {
+  const std::size_t width = learner.ensemble().size() / batch.examples;
+  std::uint32_t right = 0;
+  for (std::size_t e = 0; e < batch.examples; ++e)
+    right += static_cast<float>(largest_of(learner.ensemble().subspan(e * width, width))) == batch.labels[e];
+  return right;
+}
+
+}  // namespace
+
+TrainingResult train(ExitNetwork& network, model::ParameterSet& parameters, const data::View& examples,
+                     const TrainingPlan& plan, std::uint64_t round, RandomStream& random, const Clock& clock,
+                     const std::function<bool()>& stop) {
+  check(plan);
+  TRIBUTARY_CHECK(plan.online);
+  const TimePoint start = clock.now();
+  BatchReader reader(examples);
+  BatchOrder order(examples, plan, random);
+  OnlinePlan online{.loss = plan.loss, .learning_rate = rule_of(plan, round).learning_rate, .hedge = plan.hedge};
+  OnlineLearner learner(network, parameters, online, random.next_u64());
+  TrainingResult result;
+  Tally tally;
+  const auto out_of_time = [&] { return plan.max_seconds > 0 && seconds(clock.now() - start) >= plan.max_seconds; };
+  while (result.finite && (plan.max_steps == 0 || result.steps < plan.max_steps) && !out_of_time()) {
+    if (stop && stop()) break;
+    const auto indices = order.next();
+    if (indices.empty()) break;
+    const Batch batch = reader.read(indices);
+    result.finite = learner.learn(batch);
+    if (result.finite) tally.add({learner.loss(), count_right(learner, batch)}, indices.size());
     ++result.steps;
   }
   result.examples = tally.examples;

@@ -12,6 +12,8 @@
 #include "common/base/clock.h"
 #include "common/base/random.h"
 #include "common/data/dataset.h"
+#include "common/learn/exits.h"
+#include "common/learn/hedge.h"
 #include "common/learn/network.h"
 
 namespace tributary::learn {
@@ -29,6 +31,9 @@ struct TrainingPlan {
   double epochs = 1.0;               // passes over the examples; a fraction ends a pass early
   std::uint32_t max_steps = 0;       // 0 = no limit
   double max_seconds = 0.0;          // 0 = no limit; a run that hits it is not reproducible
+  // A stream: the examples in their order, once, whatever `epochs` says; each batch a test before it is learnt.
+  bool online = false;
+  HedgeRule hedge = {};  // online, a network of several exits
 };
 
 // Throws Malformed naming the key of the first field out of range.
@@ -46,6 +51,12 @@ struct TrainingResult {
 // Trains `parameters` in place on `examples`, shuffled each pass by `random`. `stop`, when given, is asked before each
 // step; true ends the training early (not an error).
 TrainingResult train(Network& network, model::ParameterSet& parameters, const data::View& examples,
+                     const TrainingPlan& plan, std::uint64_t round, RandomStream& random, const Clock& clock,
+                     const std::function<bool()>& stop = {});
+
+// The same for a network of several exits, by hedge backpropagation (online.h), with loss and accuracy of the ensemble.
+// REQUIRES: plan.online.
+TrainingResult train(ExitNetwork& network, model::ParameterSet& parameters, const data::View& examples,
                      const TrainingPlan& plan, std::uint64_t round, RandomStream& random, const Clock& clock,
                      const std::function<bool()>& stop = {});
 

@@ -75,6 +75,9 @@ void write(const Plan& from, schema::Plan::Builder to) {
   to.setMaxSteps(from.max_steps);
   to.setEpochs(from.epochs);
   to.setMaxSeconds(from.max_seconds);
+  to.setOnline(from.online);
+  to.setHedgeBeta(from.hedge_beta);
+  to.setHedgeFloor(from.hedge_floor);
 }
 
 void write(const Offer& from, schema::Offer::Builder to) {
@@ -315,6 +318,9 @@ Plan read(schema::Plan::Reader from, const Checker& check) {
   to.max_steps = from.getMaxSteps();
   to.epochs = Checker::hyperparameter(from.getEpochs(), "plan.epochs");
   to.max_seconds = Checker::duration(from.getMaxSeconds(), "plan.maxSeconds");
+  to.online = from.getOnline();
+  to.hedge_beta = Checker::hyperparameter(from.getHedgeBeta(), "plan.hedgeBeta");
+  to.hedge_floor = Checker::hyperparameter(from.getHedgeFloor(), "plan.hedgeFloor");
   return to;
 }
 

@@ -51,6 +51,8 @@ struct Plan {
   double learning_rate = 0, learning_rate_decay = 1, momentum = 0, weight_decay = 0, clip_norm = 0, proximal_mu = 0;
   std::uint32_t batch_size = 0, max_steps = 0;
   double epochs = 1, max_seconds = 0;
+  bool online = false;  // in the order of time, once
+  double hedge_beta = 0.95, hedge_floor = 0.2;
 };
 
 // A way to an edge copy for those who hold `base`.
@@ -72,6 +74,9 @@ struct Offer {
   Plan plan;
   std::optional<DeltaOffer> delta = std::nullopt;  // instead of the edge copy
 };
+
+// Why a participant declines that has nothing new to learn from; it is not asked again at once.
+inline constexpr std::string_view kNoExamples = "no examples";
 
 struct Decline {
   std::uint64_t round = 0;

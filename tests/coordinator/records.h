@@ -28,6 +28,7 @@ inline RoundRecord some_record(std::uint64_t round = 7) {
   r.edge_sparsity = 0.5;
   r.model_digest = sha256(as_bytes("model"));
   r.edge_digest = sha256(as_bytes("edge"));
+  r.alphas = {0.25, 0.75};
   r.seconds = {.round = 3.5, .train = 2.25, .decode = 0.001, .encode = 0.02, .fold = 0.03, .evaluate = 0.4};
   r.coordinator_rss_bytes = 60'000'000;
   r.participant_peak_rss_bytes = 250'000'000;

@@ -49,7 +49,7 @@ TEST(RoundRecord, KeysStandInOneOrder) {
   EXPECT_EQ(keys_of(json),
             "round published selected accepted refused encodings clipped examples bytes_down bytes_up train_loss "
             "train_accuracy global "
-            "edge edge_bytes edge_sparsity update_bytes model_digest edge_digest seconds coordinator_rss_bytes "
+            "edge edge_bytes edge_sparsity update_bytes model_digest edge_digest alphas seconds coordinator_rss_bytes "
             "participant_peak_rss_bytes");
   EXPECT_EQ(keys_of(json["seconds"]), "round train decode encode fold evaluate");
   EXPECT_EQ(keys_of(json["edge"]), "loss accuracy");

@@ -266,6 +266,20 @@ TEST_F(DifferencesTest, UnquantisedCopiesHaveNone) {
   EXPECT_FALSE(round().delta);
 }
 
+TEST_F(ServerTest, WhoHasNoNewExamplesIsNotAskedAgainBeforeItHasRested) {
+  settings_.rounds = 2;
+  settings_.round.quorum = Share::parse("1");
+  settings_.round.rest_seconds = 3600;
+  start({"alice", "bob"});
+  const auto offer = bob().expects<wire::Offer>();
+  bob().says(wire::Decline{offer.round, std::string(wire::kNoExamples)});
+  take_part(alice());
+  EXPECT_EQ(record(1).selected, 2u);
+  expect_accepted(alice());
+  take_part(alice());
+  EXPECT_EQ(record(2).selected, 1u) << "bob rests";
+}
+
 TEST_F(ServerTest, ARoundBelowItsQuorumLeavesTheModelAsItWasAndTheNextFollows) {
   settings_.rounds = 2;
   start({"alice", "bob"});

@@ -205,7 +205,7 @@ TEST(Partition, BadRequestsAreRefusedSayingWhatToWrite) {
   };
   const Case cases[] = {
       {"shard:2", 5, "partition \"shard:2\": unknown: is \"shards\" meant?"},
-      {"", 5, "unknown: known are iid, shards:2, dirichlet:0.5"},
+      {"", 5, "unknown: known are iid, interleaved, shards:2, dirichlet:0.5"},
       {"by-moonlight", 5, "known are iid"},
       {"iid:3", 5, "takes no argument: write \"iid\""},
       {"dirichlet", 5, "needs its concentration, as in \"dirichlet:0.5\""},
@@ -267,6 +267,11 @@ TEST(PartitionNatural, NeedsHoldersAsManyAsParticipantsAndAColumn) {
               testing::HasSubstr("natural:user"));
   EXPECT_THAT(refusal(Error::Kind::Malformed, [&] { partition(*digits(), "natural:user", 1, 1); }),
               testing::HasSubstr("data.holder"));
+}
+
+TEST(PartitionTest, InterleavedDealsTheExamplesInTurn) {
+  const auto examples = in_memory({1}, std::vector<float>(7), std::vector<float>(7), 2);
+  EXPECT_EQ(partition(*examples, "interleaved", 3, 1), (Parts{{0, 3, 6}, {1, 4}, {2, 5}}));
 }
 
 }  // namespace

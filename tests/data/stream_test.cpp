@@ -151,27 +151,5 @@ TEST(RunningScaleTest, FeaturesAreScaledByWhatCameSoFar) {
   EXPECT_LE(x[0], 10);
 }
 
-TEST(RunningScaleTest, WhatWasLearntGoesOnAfterARestart) {
-  RunningScale first(3), second(3);
-  RandomStream random(1, "values");
-  const auto next = [&] {
-    std::vector<float> x(3);
-    for (float& value : x) value = static_cast<float>(random.normal());
-    return x;
-  };
-  for (int i = 0; i < 50; ++i) {
-    auto x = next();
-    first.add_and_scale(x);
-  }
-  ASSERT_TRUE(second.load(first.save()));
-  auto a = next();
-  auto b = a;
-  first.add_and_scale(a);
-  second.add_and_scale(b);
-  EXPECT_EQ(a, b);
-  EXPECT_FALSE(second.load(std::vector<double>{1, 2}));
-  EXPECT_FALSE(second.load(std::vector<double>(7, std::nan(""))));
-}
-
 }  // namespace
 }  // namespace tributary::data

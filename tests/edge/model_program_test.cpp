@@ -63,6 +63,20 @@ class ModelProgram : public ::testing::Test {
   Path folder_;
 };
 
+TEST_F(ModelProgram, AddsTheEnsembleOverTheExitsOfAnExport) {
+  auto graph = model::make_zoo_model("odl:6-10x3-2", 1);
+  graph.metadata.clear();
+  graph.outputs.erase(graph.outputs.begin());
+  std::erase_if(graph.nodes,
+                [](const model::Node& node) { return node.name.starts_with("hedge.") || node.op == "Log"; });
+  std::erase_if(graph.initializers, [](const auto& entry) { return entry.first.starts_with("hedge."); });
+  graph.save(folder_ / "exported.onnx");
+  EXPECT_EQ(run("exits exported.onnx --out several.onnx").exit_code, 0);
+  const auto several = model::Graph::load(folder_ / "several.onnx");
+  EXPECT_EQ(several.layout()->digest(), model::make_zoo_model("odl:6-10x3-2", 1).layout()->digest());
+  expect_one_line("exits several.onnx --out again.onnx", "already");
+}
+
 TEST_F(ModelProgram, WritesTheModelOfTheSeed) {
   EXPECT_EQ(run("new mlp:20-10-3 --seed 7 --out small.onnx").exit_code, 0);
   EXPECT_EQ(model::Graph::load(folder_ / "small.onnx"), model::make_zoo_model("mlp:20-10-3", 7));

@@ -96,6 +96,39 @@ TEST_F(StreamLearnerTest, TheLastLabelHelpsWhereLabelsStay) {
   EXPECT_GT(accuracy(true), 0.85);
 }
 
+TEST_F(StreamLearnerTest, ALearnerGoesOnWithItsStateAsIfItHadNotStopped) {
+  for (const StreamPlan& plan :
+       {StreamPlan{.drift_memory = 0}, StreamPlan{.batch_size = 3, .label_delay = 7, .drift_memory = 0}}) {
+    start("sea", "odl:3-10x3-2", plan);
+    see(500);
+    const Bytes state = learner->save();
+
+    auto copy = parameters;
+    StreamLearner again(*network, copy, 3, 2, plan, 1);
+    again.load(state);
+    std::vector<float> features(3);
+    float label = 0;
+    for (int i = 0; i < 200; ++i) {
+      stream->next(features, label);
+      learner->see(features, static_cast<std::uint32_t>(label));
+      again.see(features, static_cast<std::uint32_t>(label));
+    }
+    EXPECT_EQ(digest_of(copy), digest_of(parameters));
+    EXPECT_EQ(again.figures().accuracy, learner->figures().accuracy);
+    EXPECT_EQ(again.examples(), learner->examples());
+  }
+}
+
+TEST_F(StreamLearnerTest, AStateThatIsDamagedOrAnothersIsRefused) {
+  start("sea", "odl:3-10x3-2");
+  see(50);
+  const Bytes state = learner->save();
+  for (std::size_t length = 0; length < state.size(); length += 7)
+    EXPECT_THROW(learner->load(ByteSpan(state).first(length)), Error) << length;
+  start("hyperplane", "odl:10-10x3-2");
+  EXPECT_THROW(learner->load(state), Error);
+}
+
 TEST_F(StreamLearnerTest, AModelWithTooFewOutputsIsRefused) {
   start("rbf,classes=5", "mlp:10-5-2");
   try {

@@ -129,5 +129,35 @@ TEST_F(LocalTrainingTest, TheWorkshopHoldsABlobOnceWhileAnybodyHasIt) {
   EXPECT_EQ(workshop.find(digest), nullptr);
 }
 
+TEST_F(LocalTrainingTest, AnOnlinePlanLearnsTheExamplesInTheirOrderOnceWhateverTheSeed) {
+  TrainingTask plan = task(published.offer(2));
+  plan.plan.online = true;
+  plan.plan.epochs = 7;
+  const Learnt first = learn(plan);
+  EXPECT_EQ(first.training.examples, some_examples().size());
+  plan.encoding = codec::UpdateEncoding::parse("float32");
+  const Bytes update = learn(plan).update;
+  plan.seed += 1;
+  EXPECT_EQ(learn(plan).update, update);
+}
+
+TEST_F(LocalTrainingTest, AModelOfSeveralExitsIsLearntByHedgeBackpropagationAndItsWeightsTravelAsState) {
+  Publication several{"odl:4-8x3-2"};
+  auto loan = workshop.borrow(sha256(several.skeleton), several.skeleton, {});
+  ASSERT_NE(loan.exits(), nullptr);
+  TrainingTask plan = task(several.offer(2));
+  plan.plan.online = true;
+  plan.plan.batch_size = 1;
+  plan.plan.hedge.beta = 0.5;
+  plan.encoding = codec::UpdateEncoding::parse("float32");
+  const auto learn_with = [&](learn::ExitNetwork* exits) {
+    return train_locally(loan.network(), exits, std::make_shared<const Bytes>(several.edge.blob), some_examples(), plan,
+                         {}, clock);
+  };
+  const Learnt hedged = learn_with(loan.exits());
+  EXPECT_EQ(hedged.ending, Learnt::Ending::Complete);
+  EXPECT_NE(hedged.update, learn_with(nullptr).update) << "the ensemble's gradient leaves the weights alone";
+}
+
 }  // namespace
 }  // namespace tributary::participant::testing

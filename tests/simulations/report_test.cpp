@@ -166,6 +166,17 @@ TEST(ReportPageTest, SectionsStandAsTheyWereGiven) {
   EXPECT_THAT(report_html(report), HasSubstr("<h2>Who &amp; what</h2><figure>picture</figure>"));
 }
 
+TEST(ReportPageTest, OnlineRunsShowPrequentialAccuracyAndTheWeightsOfTheExits) {
+  Report report = three_rounds();
+  EXPECT_THAT(report_html(report), Not(HasSubstr("Prequential accuracy")));
+  report.configuration.emplace_back("training.online", "yes");
+  for (auto& record : report.rounds) record.alphas = {0.3, 0.7};
+  const std::string html = report_html(report);
+  EXPECT_THAT(html, HasSubstr("<figcaption>Prequential accuracy"));
+  EXPECT_THAT(html, HasSubstr("<figcaption>Weights of the exits"));
+  EXPECT_THAT(html, HasSubstr("exit 2"));
+}
+
 TEST(ReportPageTest, RealTargetsShowLossAndNoAccuracy) {
   Report report = three_rounds();
   report.configuration.emplace_back("training.loss", "mean_squared_error");

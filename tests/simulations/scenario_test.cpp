@@ -131,7 +131,7 @@ TEST(ScenarioFilesTest, AllOfOursAreScenarios) {
     bind(keys, scenario);
     options::read_config(entry.path(), keys);
     complete(scenario, keys);
-    EXPECT_GE(scenario.crowd.participants, 10) << entry.path();
+    EXPECT_GE(scenario.crowd.participants, scenario.crowd.stream ? 4 : 10) << entry.path();
   }
   EXPECT_GE(files, 12);
 }

@@ -29,6 +29,9 @@ inline Plan full_plan() {
   plan.max_steps = 1000;
   plan.epochs = 2.5;
   plan.max_seconds = 60;
+  plan.online = true;
+  plan.hedge_beta = 0.9;
+  plan.hedge_floor = 0.1;
   return plan;
 }
 
@@ -61,7 +64,8 @@ inline Bytes payload_of(ByteSpan frame) {
 // Equality field by field, written out here so that a field forgotten in frame.cpp shows.
 inline auto fields(const Plan& m) {
   return std::tie(m.loss, m.learning_rate, m.learning_rate_decay, m.momentum, m.weight_decay, m.clip_norm,
-                  m.proximal_mu, m.batch_size, m.max_steps, m.epochs, m.max_seconds);
+                  m.proximal_mu, m.batch_size, m.max_steps, m.epochs, m.max_seconds, m.online, m.hedge_beta,
+                  m.hedge_floor);
 }
 inline auto fields(const Hello& m) {
   return std::tie(m.protocol, m.software, m.encodings, m.held, m.examples, m.differences);
