@@ -32,7 +32,7 @@ constexpr Duration kRefresh = std::chrono::milliseconds(250);
 constexpr Duration kHeartbeat = std::chrono::seconds(10);
 constexpr std::size_t kMaxStreams = 64;
 constexpr std::size_t kMinTokenBytes = 16;
-constexpr int kNiceness = 10;
+constexpr int kNiceness = 19;
 constexpr std::string_view kCookie = "tributary_token=";
 
 std::string read_token(const Path& file) {
