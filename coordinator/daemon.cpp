@@ -4,9 +4,11 @@
 #include <exception>
 #include <optional>
 
+#include <asio/post.hpp>
 #include <asio/signal_set.hpp>
 
 #include "common/base/parallel.h"
+#include "common/net/watchdog.h"
 
 namespace tributary::coordinator {
 
@@ -20,14 +22,35 @@ struct Outcome {
   std::exception_ptr failure;
 };
 
-asio::awaitable<void> run_rounds(Server& server, Listener& listener, asio::signal_set& signals, Outcome& outcome) {
+// What the loop does besides, until the run is over.
+struct Attendance {
+  asio::signal_set ends, hangups;
+  std::optional<net::Watchdog> watchdog;
+
+  explicit Attendance(asio::io_context& io) : ends(io), hangups(io) {}
+  void stop() {
+    asio::error_code ignored;
+    ends.cancel(ignored);
+    hangups.cancel(ignored);
+    if (watchdog) watchdog->stop();
+  }
+};
+
+void await_hangup(asio::signal_set& hangups, Listener& listener, const DaemonParts& parts) {
+  hangups.async_wait([&](const asio::error_code& error, int) {
+    if (error) return;
+    if (auto credentials = parts.reload()) listener.show(std::move(credentials));
+    await_hangup(hangups, listener, parts);
+  });
+}
+
+asio::awaitable<void> run_rounds(Server& server, Listener& listener, Attendance& attendance, Outcome& outcome) {
   try {
     outcome.ending = co_await server.run();
   } catch (...) {
     outcome.failure = std::current_exception();
   }
-  asio::error_code ignored;
-  signals.cancel(ignored);
+  attendance.stop();
   listener.stop();
 }
 
@@ -42,7 +65,13 @@ DaemonEnding run_daemon(const DaemonParts& parts) {
   if (parts.listening) parts.listening(listener.address());
 
   DaemonEnding result;
-  asio::signal_set signals(runtime->io());
+  Attendance attendance(runtime->io());
+  asio::signal_set& signals = attendance.ends;
+  if (parts.manager) attendance.watchdog.emplace(runtime->io(), *parts.manager);
+  if (parts.reload) {
+    attendance.hangups.add(SIGHUP);
+    await_hangup(attendance.hangups, listener, parts);
+  }
   if (parts.handle_signals) {
     signals.add(SIGINT);
     signals.add(SIGTERM);
@@ -57,8 +86,17 @@ DaemonEnding run_daemon(const DaemonParts& parts) {
   Outcome outcome;
   net::Gate gate(runtime->io());
   gate.spawn("listener", listener.run());
-  gate.spawn("rounds", run_rounds(server, listener, signals, outcome));
+  gate.spawn("rounds", run_rounds(server, listener, attendance, outcome));
+  if (parts.operations) {
+    const Operations operations{
+        [&](bool paused) { asio::post(runtime->io(), [&server, paused] { server.pause(paused); }); },
+        [&](std::function<void(Ending)> write) {
+          asio::post(runtime->io(), [&server, write = std::move(write)] { server.checkpoint(write); });
+        }};
+    parts.operations(&operations);
+  }
   runtime->io().run();
+  if (parts.operations) parts.operations(nullptr);
   if (outcome.failure) std::rethrow_exception(outcome.failure);
   result.ending = std::move(*outcome.ending);
   return result;

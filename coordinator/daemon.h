@@ -8,6 +8,7 @@
 #include <string>
 
 #include "common/base/clock.h"
+#include "common/base/service_manager.h"
 #include "common/model/graph.h"
 #include "common/net/tls.h"
 #include "coordinator/evaluator.h"
@@ -18,6 +19,12 @@
 #include "coordinator/store/run_store.h"
 
 namespace tributary::coordinator {
+
+// What an operator may ask of a running daemon. Any thread.
+struct Operations {
+  std::function<void(bool paused)> pause;
+  std::function<void(std::function<void(Ending)> write)> checkpoint;  // Server::checkpoint
+};
 
 struct DaemonParts {
   const Clock& clock;  // the system's
@@ -31,6 +38,11 @@ struct DaemonParts {
   ListenOptions listen;
   // Called with the address once connections are accepted.
   std::function<void(const std::string& address)> listening;
+  // Called with the operations before the first round, and with nothing when they are of no use any more.
+  std::function<void(const Operations*)> operations = {};
+  // Called on SIGHUP; gives the credentials to show from now on, or null to keep those that are shown. Must not throw.
+  std::function<std::shared_ptr<const net::Credentials>()> reload = {};
+  const ServiceManager* manager = nullptr;  // hears that the daemon is alive; null = nobody
   // SIGINT and SIGTERM end the run with "interrupted"; a second one kills the process. After SIGINT the participants
   // end too, after SIGTERM they come back.
   bool handle_signals = false;

@@ -41,6 +41,9 @@ class Listener {
   // Idempotent.
   void stop();
 
+  // What is shown to connections from now on.
+  void show(std::shared_ptr<const net::Credentials> credentials) { credentials_ = std::move(credentials); }
+
   // "127.0.0.1:7143".
   std::string address() const;
 

@@ -214,6 +214,8 @@ void LiveRound::act(const Abort& action) {
 
 void LiveRound::answer(const std::string& participant, bool accepted, const std::string& reason) {
   if (Session* session = around_.roster.find(participant)) session->tell_verdict({number(), accepted, reason});
+  around_.observer.update_judged(
+      {participant, number(), accepted, reason, accepted ? counted_[participant].examples : 0});
 }
 
 // ------------------------------------------------------------------------------------------ what is kept of it

@@ -6,6 +6,7 @@
 #include "common/base/error.h"
 #include "common/base/text.h"
 #include "common/options/command_line.h"
+#include "coordinator/admin_commands.h"
 #include "coordinator/inspect_command.h"
 #include "coordinator/operator_commands.h"
 #include "coordinator/run_command.h"
@@ -21,21 +22,38 @@ struct Entry {
 };
 
 std::vector<Entry> entries() {
-  return {{init_command(), init},         {enroll_command(), enroll}, {revoke_command(), revoke},
-          {enrolled_command(), enrolled}, {run_command(), nullptr},   {inspect_command(), inspect}};
+  return {{init_command(), init},     {enroll_command(), enroll},
+          {revoke_command(), revoke}, {enrolled_command(), enrolled},
+          {run_command(), nullptr},   {inspect_command(), inspect},
+          {status_command(), status}, {participants_command(), participants},
+          {rounds_command(), rounds}, {pause_command(), pause},
+          {resume_command(), resume}, {checkpoint_command(), checkpoint}};
 }
 
 int perform(const Entry& entry, const std::vector<std::string>& words) {
   Settings settings;
+  Surroundings surroundings;
   options::Keys keys;
-  if (entry.act == nullptr) bind(keys, settings);
+  if (entry.act == nullptr) {
+    bind(keys, settings);
+    bind(keys, surroundings);
+  }
   options::Keys* const its_keys = entry.act == nullptr ? &keys : nullptr;
   const auto arguments = options::parse(entry.command, its_keys, words);
   if (!arguments) {
     std::cout << options::help(kProgram, entry.command, its_keys);
     return 0;
   }
-  return entry.act == nullptr ? run(*arguments, keys, settings) : entry.act(*arguments);
+  const auto reread = [&] {
+    Settings fresh;
+    Surroundings fresh_surroundings;
+    options::Keys fresh_keys;
+    bind(fresh_keys, fresh);
+    bind(fresh_keys, fresh_surroundings);
+    options::parse(entry.command, &fresh_keys, words);
+    return fresh_surroundings.log;
+  };
+  return entry.act == nullptr ? run(*arguments, keys, settings, surroundings, reread) : entry.act(*arguments);
 }
 
 int main_of(std::vector<std::string> words) {

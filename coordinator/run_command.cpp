@@ -15,6 +15,7 @@
 #include "common/data/source.h"
 #include "common/model/zoo.h"
 #include "common/options/data_keys.h"
+#include "coordinator/admin/desk.h"
 #include "coordinator/daemon.h"
 #include "coordinator/evaluation_module.h"
 #include "coordinator/process_memory.h"
@@ -49,21 +50,31 @@ void keep_memory_small() {
 // Writes what happens down as it does, and shows it.
 class Chronicle final : public Observer {
  public:
-  Chronicle(RunFolder& folder, RunView& view, const Clock& clock, std::vector<RoundRecord> past)
-      : records(std::move(past)), folder_(folder), view_(view), clock_(clock) {}
+  Chronicle(RunFolder& folder, RunView& view, Watch& watch, const Clock& clock, std::vector<RoundRecord> past)
+      : records(std::move(past)), folder_(folder), view_(view), watch_(watch), clock_(clock) {
+    for (const RoundRecord& record : records) watch_.round_finished(record);
+  }
 
   void round_started(std::uint64_t round, std::size_t selected) override {
     if (!begun_) begun_ = clock_.now();
     view_.round_started(round, selected);
+    watch_.round_started(round, selected);
   }
+  void participant_joined(const std::string& name, const std::string& address, std::uint64_t examples) override {
+    watch_.participant_joined(name, address, examples);
+  }
+  void participant_left(const std::string& name) override { watch_.participant_left(name); }
+  void update_judged(const JudgedUpdate& judged) override { watch_.update_judged(judged); }
   void update_arrived(std::uint64_t round, std::size_t accepted, std::size_t goal) override {
     view_.update_arrived(round, accepted, goal);
+    watch_.update_arrived(round, accepted, goal);
   }
   void round_finished(const RoundRecord& record) override {
     folder_.append(record);
     records.push_back(record);
     if (begun_) took = seconds(clock_.now() - *begun_);
     view_.round_finished(record);
+    watch_.round_finished(record);
   }
 
   std::vector<RoundRecord> records;
@@ -72,6 +83,7 @@ class Chronicle final : public Observer {
  private:
   RunFolder& folder_;
   RunView& view_;
+  Watch& watch_;
   const Clock& clock_;
   std::optional<TimePoint> begun_;
 };
@@ -174,6 +186,22 @@ std::string resumption(const store::RunStore& store) {
   return text;
 }
 
+// What SIGHUP asks for: certificates and log level anew. What cannot be read stays as it was.
+std::shared_ptr<const net::Credentials> reload(const Path& folder, const Clock& clock, AdminDesk& desk,
+                                               const std::function<options::LogSettings()>& reread) {
+  try {
+    const options::LogSettings log = reread();
+    auto credentials = coordinator_credentials(folder, clock);
+    desk.reload_tls();
+    options::apply(log);
+    log::info("run", "certificates and log level were read again");
+    return credentials;
+  } catch (const std::exception& e) {
+    log::error("run", std::string(e.what()) + "; what was read before stays");
+    return nullptr;
+  }
+}
+
 void show_ending(RunView& view, const Report& report, const Path& out) {
   view.note("ended: " + report.ended + ", after " + human_seconds(report.seconds));
   const Totals totals = totals_of(report);
@@ -196,18 +224,27 @@ options::Command run_command() {
   };
   command.examples =
       "  tributary-coordinator run orchard --out runs/1 --rounds=20 --round.participants=3\n"
+      "  tributary-coordinator run orchard --out runs/1 --admin.listen=127.0.0.1:7144\n"
       "  tributary-coordinator run orchard --out runs/2 --config orchard.conf --set training.learning_rate=0.05\n"
       "  tributary-coordinator run orchard --config orchard.conf --check-config\n"
       "The same command goes on with a run that a crash, a kill or an interrupt has ended.\n";
   return command;
 }
 
-int run(const options::Arguments& arguments, const options::Keys& keys, Settings settings) {
+void bind(options::Keys& keys, Surroundings& surroundings) {
+  bind(keys, surroundings.admin);
+  options::bind_log(keys, surroundings.log);
+}
+
+int run(const options::Arguments& arguments, const options::Keys& keys, Settings settings,
+        const Surroundings& surroundings, const std::function<options::LogSettings()>& reread) {
   keep_memory_small();
   const Path folder = arguments.positional.at(0);
   const Federation federation = read_federation(folder);
   settings.federation = federation.name;
   check(settings, keys);
+  check(surroundings.admin);
+  options::apply(surroundings.log);
   const SystemClock clock;
   RealFiles files;
   model::Graph graph = model::load_or_make(settings.model, settings.seed);
@@ -235,9 +272,15 @@ int run(const options::Arguments& arguments, const options::Keys& keys, Settings
   Run begun = begin_or_resume(files, store, federation.name, out);
   RunFolder& run_folder = begun.folder;
   RunView view(std::cout, {options::standard_output(), arguments.has("json"), settings.rounds});
-  if (options::standard_output().is_terminal) log::set_level(log::Level::Warning);
+  if (options::standard_output().is_terminal && !keys.was_set("log.level")) log::set_level(log::Level::Warning);
   if (resumes) view.note(resumption(store));
-  Chronicle chronicle(run_folder, view, clock, std::move(begun.past));
+  AdminDesk desk(surroundings.admin, settings, parameters, clock, [&](Ending models) {
+    model::Graph whole = graph;
+    whole.metadata["tributary.round"] = std::to_string(models.round);
+    run_folder.write_models(std::move(whole), std::move(models.global), std::move(models.edge));
+  });
+  Chronicle chronicle(run_folder, view, desk.watch(), clock, std::move(begun.past));
+  const ServiceManager manager;
 
   DaemonParts parts{clock,
                     store,
@@ -249,6 +292,9 @@ int run(const options::Arguments& arguments, const options::Keys& keys, Settings
                     enrollment,
                     listen_options(keys, settings, federation),
                     {},
+                    [&](const Operations* operations) { desk.operations(operations); },
+                    [&] { return reload(folder, clock, desk, reread); },
+                    &manager,
                     true};
   bool listened = false;
   parts.listening = [&](const std::string& address) {
@@ -257,6 +303,12 @@ int run(const options::Arguments& arguments, const options::Keys& keys, Settings
     graph.drop_parameters();  // the server has a copy
     give_free_memory_back();
     view.note(federation.name + " listens on " + address);
+    desk.watch().listens_on(address);
+    if (!desk.address().empty()) {
+      write_atomically(files, out / "admin.address", as_bytes(desk.address() + "\n"));
+      view.note("the dashboard is " + desk.address() + "/");
+    }
+    manager.ready("listening on " + address);
     view.waiting_for(awaited);
   };
   DaemonEnding end;
@@ -270,6 +322,9 @@ int run(const options::Arguments& arguments, const options::Keys& keys, Settings
     run_folder.write_report(report_of(keys, settings, parameters, chronicle, std::string("failed: ") + e.what()));
     throw;
   }
+  manager.stopping();
+  desk.watch().over(end.ending.why);
+  graph.metadata["tributary.round"] = std::to_string(end.ending.round);
   run_folder.write_models(std::move(graph), std::move(end.ending.global), std::move(end.ending.edge));
   const Report report = report_of(keys, settings, parameters, chronicle, end.ending.why);
   run_folder.write_report(report);

@@ -128,6 +128,7 @@ struct Server::State final : SessionHost {
   asio::awaitable<void> wait_until(std::uint64_t round, std::function<bool(std::uint32_t there)> enough,
                                    std::string missing);
   asio::awaitable<void> pause_until(TimePoint t);
+  asio::awaitable<void> between_rounds();
   asio::awaitable<void> settle(LiveRound& round, bool publish);
   asio::awaitable<Ending> take_ending();
   void finish(const RoundRecord& record);
@@ -165,11 +166,13 @@ struct Server::State final : SessionHost {
   Roster roster;
   Rest rest;
   std::shared_ptr<LiveRound> live;
-  net::Signal changed;       // who is there, or whether the run is over
-  std::string ended;         // why; empty while the rounds go on
-  double retry_seconds = 0;  // when those who are here shall come back after the end; 0 = never
-  bool complete = false;     // ended because nothing is left to do, not to be resumed
-  bool closed = false;       // run() has ended
+  net::Signal changed;                     // who is there, or whether the run is over
+  std::string ended;                       // why; empty while the rounds go on
+  double retry_seconds = 0;                // when those who are here shall come back after the end; 0 = never
+  bool complete = false;                   // ended because nothing is left to do, not to be resumed
+  bool paused = false;                     // by an operator
+  std::function<void(Ending)> checkpoint;  // that is to be written
+  bool closed = false;                     // run() has ended
   net::Traffic counted;
   std::uint64_t participant_peak_rss_bytes = 0;
 };
@@ -257,6 +260,7 @@ void Server::State::joined(Session& session) {
   }
   log::info("server", session.name() + " joined from " + session.peer().address);
   if (Session* older = roster.join(session)) older->say_goodbye("replaced by a newer session of " + session.name(), 0);
+  observer.participant_joined(session.name(), session.peer().address, session.hello().examples);
   if (live) live->joined(session.name());
   if (live && !live->ended() && !live->has_selected(session.name())) send_away(session, live->number());
   changed.notify();
@@ -265,6 +269,7 @@ void Server::State::joined(Session& session) {
 void Server::State::left(Session& session, Departure departure) {
   if (!roster.leave(session)) return;  // a newer session has taken its place
   const std::string& name = session.name();
+  observer.participant_left(name);
   if (departure == Departure::Lost) roster.note_lost(name, runtime.clock().now());
   if (!live) return;
   if (departure == Departure::Expelled) {
@@ -486,14 +491,34 @@ asio::awaitable<void> Server::State::wait_until(std::uint64_t round, std::functi
                                                 std::string missing) {
   bool told = false;
   while (!over()) {
+    co_await between_rounds();
     const auto count = static_cast<std::uint32_t>(there().size());
-    if (enough(count)) co_return;
+    if (over() || enough(count)) co_return;
     if (!std::exchange(told, true)) {
       log::info("server", "round " + std::to_string(round) + " waits: " + std::to_string(count) +
                               " participants are there, too few for " + missing);
     }
     const auto rests = rest.next(roster.connected(), runtime.clock().now());
     const auto timer = runtime.at(rests.value_or(TimePoint::max()), [this] { changed.notify(); });
+    co_await changed.wait();
+  }
+}
+
+// What an operator has asked for while no round was being settled; the end of a pause.
+asio::awaitable<void> Server::State::between_rounds() {
+  while (!over()) {
+    if (checkpoint) {
+      const auto write = std::exchange(checkpoint, nullptr);
+      Ending models_now;
+      models_now.round = models.round();
+      co_await runtime.on_worker([&] {
+        models_now.edge = models.edge();
+        models_now.global = models.global();
+        write(std::move(models_now));
+      });
+      continue;
+    }
+    if (!paused) co_return;
     co_await changed.wait();
   }
 }
@@ -550,6 +575,16 @@ asio::awaitable<Ending> Server::run() {
 void Server::stop(const std::string& why, double retry_seconds) {
   if (!state_->over()) state_->retry_seconds = retry_seconds;
   state_->end(why.empty() ? "stopped" : why);
+}
+
+void Server::pause(bool paused) {
+  state_->paused = paused;
+  state_->changed.notify();
+}
+
+void Server::checkpoint(std::function<void(Ending)> write) {
+  state_->checkpoint = std::move(write);
+  state_->changed.notify();
 }
 
 void Server::drop_sessions(const std::function<std::string(const net::PeerIdentity&)>& keep) {

@@ -27,6 +27,15 @@
 
 namespace tributary::coordinator {
 
+// What was made of a participant's update, or of its having sent none.
+struct JudgedUpdate {
+  std::string participant;
+  std::uint64_t round = 0;
+  bool accepted = false;
+  std::string reason;          // why not
+  std::uint64_t examples = 0;  // of an accepted one
+};
+
 // What the server tells its surroundings. Called on the network thread, in order of rounds.
 class Observer {
  public:
@@ -35,6 +44,12 @@ class Observer {
   virtual void update_arrived(std::uint64_t round, std::size_t accepted, std::size_t goal) {
     (void)round, (void)accepted, (void)goal;
   }
+  // Of sessions: `examples` as the participant says, 0 where it does not.
+  virtual void participant_joined(const std::string& name, const std::string& address, std::uint64_t examples) {
+    (void)name, (void)address, (void)examples;
+  }
+  virtual void participant_left(const std::string& name) { (void)name; }
+  virtual void update_judged(const JudgedUpdate& judged) { (void)judged; }
   // The record is complete, its evaluation included. Rounds of an earlier process are told of once only: the last of
   // them anew when its evaluation had not ended.
   virtual void round_finished(const RoundRecord& record) = 0;
@@ -68,6 +83,10 @@ class Server {
   // Ends run() soon, with `why`; sessions get Goodbye when run() ends, and are told to come back after so many seconds
   // (0 = not at all). The store's run can be gone on with. Idempotent.
   void stop(const std::string& why, double retry_seconds = 0);
+  // While paused no round begins; the one under way ends as it would. Network thread, as all here.
+  void pause(bool paused);
+  // Calls `write` with copies of the present models as soon as no round is being settled. On a worker.
+  void checkpoint(std::function<void(Ending)> write);
   // Ends the sessions of participants that `keep` gives a reason against ("revoked").
   void drop_sessions(const std::function<std::string(const net::PeerIdentity&)>& keep);
 

@@ -348,7 +348,7 @@ bool may_change(std::string_view key) {
                                          "round.return_seconds",
                                          "round.resume_seconds",
                                          "workers"};
-  constexpr std::string_view kGroups[] = {"target.", "evaluation.", "listen.", "session.", "store."};
+  constexpr std::string_view kGroups[] = {"target.", "evaluation.", "listen.", "session.", "store.", "admin.", "log."};
   return std::find(std::begin(kNames), std::end(kNames), key) != std::end(kNames) ||
          std::any_of(std::begin(kGroups), std::end(kGroups), [&](auto group) { return key.starts_with(group); });
 }

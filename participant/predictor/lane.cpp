@@ -100,50 +100,57 @@ std::vector<Job> Lane::take() {
   return jobs;
 }
 
-// Holds a slot.
+// Holds a slot. The next inference begins, on another thread, before the answers of this one are written.
 void Lane::run(Lock lock) {
-  std::vector<Job> jobs = take();
+  const std::vector<Job> jobs = take();
+  const DeploymentPtr deployment = deployment_;
+  Result result;
   if (!jobs.empty()) {
-    const DeploymentPtr deployment = deployment_;
     lock.unlock();
     const TimePoint begun = now();
-    infer(deployment, jobs);
+    result = infer(*deployment, jobs);
     const double took = seconds(now() - begun);
     lock.lock();
     counts_.busy_seconds += took;
     ++counts_.batches;
     counts_.requests += jobs.size();
-    for (const Job& job : jobs) counts_.examples += job.examples;
+    counts_.examples += result.examples;
   }
   --running_;
   schedule(lock);
+  lock.unlock();
+  tell(deployment, jobs, result);
 }
 
-void Lane::infer(const DeploymentPtr& deployment, std::vector<Job>& jobs) {
-  Prediction prediction;
-  prediction.deployment = deployment;
-  learn::Network::Output output;
-  std::size_t examples = 0;
+Lane::Result Lane::infer(const Deployment& deployment, const std::vector<Job>& jobs) {
+  Result result;
   try {
-    if (jobs.front().engine != deployment->engine)
+    if (jobs.front().engine != deployment.engine)
       fail(Error::Kind::Unavailable, "the model was replaced by one of another make; ask again");
-    for (const Job& job : jobs) examples += job.examples;
+    for (const Job& job : jobs) result.examples += job.examples;
     std::vector<float> gathered;
     if (jobs.size() > 1) {
-      gathered.reserve(examples * (jobs.front().features.size() / jobs.front().examples));
+      gathered.reserve(result.examples * (jobs.front().features.size() / jobs.front().examples));
       for (const Job& job : jobs) gathered.insert(gathered.end(), job.features.begin(), job.features.end());
     }
-    output =
-        deployment->engine->predict(deployment->values, jobs.size() > 1 ? gathered : jobs.front().features, examples);
+    result.output = deployment.engine->predict(deployment.values, jobs.size() > 1 ? gathered : jobs.front().features,
+                                               result.examples);
   } catch (...) {
-    prediction.failure = std::current_exception();
+    result.failure = std::current_exception();
   }
-  const std::size_t row = examples == 0 ? 0 : output.values.size() / examples;
+  return result;
+}
+
+void Lane::tell(const DeploymentPtr& deployment, const std::vector<Job>& jobs, const Result& result) {
+  Prediction prediction;
+  prediction.deployment = deployment;
+  prediction.failure = result.failure;
+  const std::size_t row = result.failure || jobs.empty() ? 0 : result.output.values.size() / result.examples;
   std::size_t at = 0;
   for (const Job& job : jobs) {
-    if (!prediction.failure) {
-      prediction.values = std::span<const float>(output.values).subspan(at * row, job.examples * row);
-      prediction.shape = output.shape;
+    if (!result.failure) {
+      prediction.values = std::span<const float>(result.output.values).subspan(at * row, job.examples * row);
+      prediction.shape = result.output.shape;
       prediction.shape.front() = static_cast<std::int64_t>(job.examples);
       at += job.examples;
     }

@@ -82,7 +82,13 @@ class Lane : public std::enable_shared_from_this<Lane> {
   void arm_timer();
   void run(Lock lock);
   std::vector<Job> take();
-  static void infer(const DeploymentPtr& deployment, std::vector<Job>& jobs);
+  struct Result {
+    learn::Network::Output output;
+    std::size_t examples = 0;
+    std::exception_ptr failure;
+  };
+  static Result infer(const Deployment& deployment, const std::vector<Job>& jobs);
+  static void tell(const DeploymentPtr& deployment, const std::vector<Job>& jobs, const Result& result);
 
   asio::io_context& io_;
   const LaneOptions options_;

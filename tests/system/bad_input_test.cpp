@@ -126,6 +126,9 @@ TEST_F(BadInput, OfTheOperator) {
              {"enroll F carol --bundle c.bundle --days 0", "--days 0: must be a number from 1 to"},
              {"enroll nowhere carol --bundle c.bundle", "nowhere holds no federation; make one with init"},
              {"revoke F mallory", "mallory is not enrolled"},
+             {"status nowhere", "nowhere: no run with an admin listener wrote here"},
+             {"status http://127.0.0.1:1", "nobody answers at 127.0.0.1:1"},
+             {"pause ftp://x", "must be http://HOST:PORT"},
          });
 }
 
@@ -154,6 +157,10 @@ TEST_F(BadInput, OfTheRunsConfiguration) {
              {"F --out r --config twice.conf", "twice.conf:2: key \"rounds\" is given twice"},
              {"F --out r --config section.conf", "section.conf:1:"},
              {"F --out r --listen.host=300.1.1.1", "cannot listen on 300.1.1.1"},
+             {"F --out r --admin.listen=nonsense", "admin.listen \"nonsense\": must be HOST:PORT"},
+             {"F --out r --admin.listen=0.0.0.0:7144", "is not loopback: set admin.certificate, admin.key and"},
+             {"F --out r --admin.listen=:0 --admin.token_file=junk", "holds no token of 16 characters"},
+             {"F --out r --log.level=loud", "log.level = \"loud\": must be one of debug"},
          });
   EXPECT_FALSE(RealFiles().exists(*place_ / "r")) << "nothing is left of a run that could not begin";
 }
