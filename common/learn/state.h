@@ -2,7 +2,7 @@
 //
 // State of a learner as bytes and back, one list of fields for both directions: a class offers
 //   template <class Archive> void visit(Archive& archive) { archive(a_, b_, c_); }
-// over numbers, vectors and deques of what can be visited, and optionals. Private to the room and who keeps its state.
+// over numbers, vectors and deques of what can be visited, and optionals. For the rooms that keep such state.
 #pragma once
 
 #include <deque>
