@@ -68,6 +68,12 @@ class SimulatedRuntime::Pool {
     changed_.wait(lock, [&] { return job.done; });
   }
 
+  // Returns when no work is being done, nor waits to be.
+  void wait_for_all() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return to_do_.empty() && under_way_ == 0; });
+  }
+
   bool idle() const { return waiting_.empty(); }
 
   // Waits until the work that was added first is done, and lets go on who waits for it. REQUIRES: not idle.
@@ -91,9 +97,11 @@ class SimulatedRuntime::Pool {
       if (closed_) return;
       const std::shared_ptr<Job> job = std::move(to_do_.front());
       to_do_.pop_front();
+      ++under_way_;
       lock.unlock();
       job->work();
       lock.lock();
+      --under_way_;
       job->done = true;
       changed_.notify_all();
     }
@@ -102,6 +110,7 @@ class SimulatedRuntime::Pool {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<std::shared_ptr<Job>> to_do_;
+  std::size_t under_way_ = 0;
   bool closed_ = false;
   std::deque<Waiting> waiting_;  // the calling thread's
   std::vector<std::thread> threads_;
@@ -205,7 +214,10 @@ void SimulatedRuntime::run() {
 bool SimulatedRuntime::run_until(const std::function<bool()>& done) {
   for (;;) {
     settle();
-    if (done()) return true;
+    if (done()) {
+      if (pool_) pool_->wait_for_all();
+      return true;
+    }
     if (pool_ && !pool_->idle()) {
       pool_->resume_oldest();
       continue;

@@ -42,7 +42,7 @@ class SimulatedRuntime final : public Runtime {
   // Runs until no handler is ready and no timer is set: nothing can happen any more.
   void run();
   // Runs until `done` is true, asked whenever no handler is ready. Returns false when nothing can happen any more and
-  // it is still false.
+  // it is still false. No work is under way when it returns, so that what the work refers to may go.
   bool run_until(const std::function<bool()>& done);
   // Runs everything that happens up to and including `t`, then sets the clock to `t`.
   void run_to(TimePoint t);

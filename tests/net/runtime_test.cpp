@@ -258,6 +258,19 @@ TEST_F(SimulatedRuntimeTest, ALoopbackDeadlinePassesInSimulatedTime) {
   EXPECT_EQ(clock_.now(), TimePoint(hours(3)));
 }
 
+TEST_F(SimulatedRuntimeTest, NoWorkIsUnderWayWhenARunIsOver) {
+  SimulatedRuntime runtime(clock_, 2);
+  Gate gate(runtime.io());
+  std::atomic<int> done = 0;
+  const auto slow_work = [&done] {
+    for (int i = 0; i < 1000; ++i) std::this_thread::yield();
+    ++done;
+  };
+  for (int i = 0; i < 5; ++i) gate.spawn("work", runtime.on_worker(slow_work));
+  runtime.run_until([] { return true; });
+  EXPECT_EQ(done, 5);
+}
+
 TEST_F(SimulatedRuntimeTest, ASleeperThatNeverWakesIsDestroyedWithItsRuntime) {
   auto runtime = std::make_unique<SimulatedRuntime>(clock_);
   auto gate = std::make_unique<Gate>(runtime->io());
