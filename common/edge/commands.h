@@ -34,6 +34,7 @@ ModelCommand fold_command();
 ModelCommand quantize_command();
 ModelCommand compare_command();
 ModelCommand prune_command();
+ModelCommand distil_command();
 
 // What options::parse() gives; nullopt when help was asked for and has been printed.
 std::optional<options::Arguments> parse_or_help(const options::Command& usage, options::Keys* keys,

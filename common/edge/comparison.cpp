@@ -1,7 +1,6 @@
 #include "common/edge/comparison.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <fstream>
 #include <memory>
@@ -18,18 +17,12 @@ namespace {
 
 // A line of /proc/self/status in bytes; 0 where there is none.
 std::uint64_t memory_of(std::string_view key) {
-  std::string text;
-  try {
-    text = read_text_file("/proc/self/status", 1u << 16);
-  } catch (const Error&) {
-    return 0;
-  }
-  const auto at = text.find(std::string(key) + ":");
-  if (at == std::string::npos) return 0;
-  const char* from = text.c_str() + text.find_first_of("0123456789", at);
+  std::ifstream file("/proc/self/status");  // its size is 0 to who asks: it is read to the end
+  std::string word;
   std::uint64_t kilobytes = 0;
-  std::from_chars(from, text.c_str() + text.size(), kilobytes);
-  return kilobytes << 10;
+  while (file >> word)
+    if (word == std::string(key) + ":") return file >> kilobytes ? kilobytes << 10 : 0;
+  return 0;
 }
 
 // The peak counts from now on; false where the system does not let us.

@@ -64,6 +64,15 @@ TEST_F(ComparisonOf, TwoModelsHasEveryFigureOfBoth) {
   EXPECT_NEAR(made.contenders[0].accuracy, made.contenders[1].accuracy, 0.1);
 }
 
+TEST_F(ComparisonOf, ALargeModelShowsItsMemory) {
+  model::make_zoo_model("mlp:6-2000-2000-3", 1).save(folder_ / "large.onnx");
+  const auto made =
+      compare({folder_ / "large.onnx"}, toy_problem({6}, 3, 40), {.seconds = 0.01, .batches = {1}}, clock_);
+  const std::uint64_t parameters = made.contenders[0].parameters;
+  EXPECT_GE(made.contenders[0].peak_memory, 4 * parameters);
+  EXPECT_LE(made.contenders[0].peak_memory, 40 * parameters);
+}
+
 TEST_F(ComparisonOf, TwoModelsIsATableAnObjectAndAPage) {
   const Comparison made = both();
   EXPECT_THAT(as_table(made), HasSubstr("batch 32, p99"));

@@ -146,6 +146,16 @@ TEST_F(ModelProgram, PrunesAndShrinks) {
   expect_one_line("prune a.onnx --out b.onnx --sparsity=2", "sparsity");
 }
 
+TEST_F(ModelProgram, DistilsATeacherIntoAStudent) {
+  write_examples("points.csv");
+  const std::string data = " --data.format=csv --data.file=points.csv";
+  ASSERT_EQ(run("train mlp:2-8-2 --out teacher.onnx --training.batch_size=4" + data).exit_code, 0);
+  const Outcome made = run("distil teacher.onnx mlp:2-4-2 --out student.onnx --training.batch_size=4" + data);
+  EXPECT_EQ(made.exit_code, 0) << made.output;
+  EXPECT_GE(nlohmann::json::parse(run("evaluate student.onnx --json" + data).output).at("accuracy"), 0.9);
+  expect_one_line("distil teacher.onnx mlp:2-4-2 --out s.onnx --feature.teacher=relu1.out" + data, "in pairs");
+}
+
 TEST_F(ModelProgram, ComparesModelsAndWritesAPage) {
   write_examples("points.csv");
   const std::string data = " --data.format=csv --data.file=points.csv";
