@@ -11,6 +11,7 @@
 #include "common/base/parallel.h"
 #include "common/codec/edge_format.h"
 #include "common/codec/edge_masks.h"
+#include "common/codec/edge_scales.h"
 
 namespace tributary::codec {
 
@@ -19,31 +20,11 @@ namespace {
 // Elements that are expanded and multiplied while they are in the first-level cache. A multiple of 64.
 constexpr std::size_t kTile = 8192;
 
-// Of two bytes on the wire.
-float upper_half(float x, std::uint32_t round) {
-  return std::bit_cast<float>((std::bit_cast<std::uint32_t>(x) + round) & 0xFFFF0000u);
-}
-
-// The largest magnitude becomes `levels`. Rounded up, so that no quotient exceeds `levels`.
-float scale_of(Magnitude largest, unsigned levels) {
-  if (largest < kTooSmall) return 0;
-  return upper_half(std::bit_cast<float>(largest) / static_cast<float>(levels), 0xFFFF);
-}
-
 template <class Body>
 void for_blocks(std::size_t count, unsigned threads, Body&& body) {
   parallel_ranges(count, 1, threads, [&](std::size_t begin, std::size_t end) {
     for (std::size_t b = begin; b < end; ++b) body(b);
   });
-}
-
-// A scale of the last copy that still serves: the largest magnitude needs about `levels` of it, and rounds to no more
-// than the bits hold.
-bool still_serves(float previous, Magnitude largest, const EdgeWeights& w) {
-  if (!(previous > 0)) return false;
-  const float needed = std::bit_cast<float>(largest) / previous, wanted = static_cast<float>(w.levels);
-  const float most = static_cast<float>(largest_integer(w.plan->bits)) + 0.49F;
-  return needed >= 0.75F * wanted && needed <= std::min(1.25F * wanted, most);
 }
 
 // Mean magnitudes, of each slot by itself, of what is kept. Sums are integers, in units of a 2^24th of a slot's largest
@@ -203,7 +184,7 @@ class IntegerEncoder {
       const float previous = w_.plan->previous_scales.empty() ? 0 : w_.plan->previous_scales[t][c];
       // A channel that is pruned altogether has no scale.
       const bool pruned = largest < w_.cuts[t].threshold;
-      const bool keep = still_serves(previous, largest, w_);
+      const bool keep = still_serves(previous, largest, w_.levels, w_.plan->bits);
       made.scale.push_back(pruned ? 0 : keep ? previous : scale_of(largest, w_.levels));
     }
     Tensor tensor{ChannelRuns(spec, w_.plan->block), {}};
