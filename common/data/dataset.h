@@ -72,6 +72,9 @@ constexpr std::uint32_t kMaxClasses = 1u << 16;
 // Unavailable when a file cannot be read.
 DatasetPtr load_idx(const Path& images, const Path& labels, std::uint32_t classes = 0, const DataLimits& limits = {});
 
+// The images alone, all of class 0 of one.
+DatasetPtr load_idx_images(const Path& images, const DataLimits& limits = {});
+
 enum class LabelKind : std::uint8_t { Class, Real };
 
 struct CsvOptions {

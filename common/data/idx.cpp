@@ -215,4 +215,11 @@ DatasetPtr load_idx(const Path& images, const Path& labels, std::uint32_t classe
   return idx_dataset(std::move(image_tensor), load_tensor(labels, limits), classes);
 }
 
+DatasetPtr load_idx_images(const Path& images, const DataLimits& limits) {
+  IdxTensor image_tensor = load_tensor(images, limits);
+  const auto zeros = std::make_shared<const Bytes>(image_tensor.shape[0]);
+  IdxTensor labels{"no labels", {image_tensor.shape[0]}, *zeros, zeros};
+  return idx_dataset(std::move(image_tensor), std::move(labels), 1);
+}
+
 }  // namespace tributary::data

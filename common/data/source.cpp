@@ -19,7 +19,9 @@ constexpr const char* kCsv = "csv";
   fail(Error::Kind::Malformed, what);
 }
 
-std::string key_of(const DataSource& source, const char* key) { return source.prefix + "." + key; }
+std::string key_of(const DataSource& source, const char* key) {
+  return source.prefix + "." + key;
+}
 
 [[noreturn]] void fail_choice(const std::string& key, std::string_view value, const std::array<std::string, 2>& known) {
   const auto near = nearest(value, known);
@@ -48,7 +50,7 @@ void check_idx(const DataSource& source) {
   refuse(!source.csv.class_names.empty(), source, "class_names", kCsv);
   refuse(source.csv.label_kind == LabelKind::Real, source, "label_kind = real", kCsv);
   need(source.images, key_of(source, "images"), "images");
-  need(source.labels, key_of(source, "labels"), "labels");
+  if (source.labelled) need(source.labels, key_of(source, "labels"), "labels");
 }
 
 void check_csv(const DataSource& source) {
@@ -79,6 +81,7 @@ Path unpack_file(const Path& path, const Path& directory, const DataLimits& limi
 
 DatasetPtr load(const DataSource& source, const DataLimits& limits) {
   check(source);
+  if (source.format == kIdx && source.labels.empty()) return load_idx_images(source.images, limits);
   if (source.format == kIdx) return load_idx(source.images, source.labels, source.classes, limits);
   CsvOptions options = source.csv;
   options.classes = source.classes;
@@ -100,7 +103,7 @@ DataSource unpack(const DataSource& source, const Path& directory, const DataLim
   if (source.format != kIdx) return source;
   DataSource plain = source;
   plain.images = unpack_file(source.images, directory, limits);
-  plain.labels = unpack_file(source.labels, directory, limits);
+  if (!source.labels.empty()) plain.labels = unpack_file(source.labels, directory, limits);
   return plain;
 }
 

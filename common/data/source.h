@@ -13,15 +13,17 @@ namespace tributary::data {
 
 struct DataSource {
   std::string prefix = "data";  // of the keys, for messages: "data" or "evaluation"
-  std::string format = "idx";  // data.format: "idx" or "csv"
-  Path images;                 // data.images, idx only
-  Path labels;                 // data.labels, idx only
-  Path file;                   // data.file, csv only
+  std::string format = "idx";   // data.format: "idx" or "csv"
+  Path images;                  // data.images, idx only
+  Path labels;                  // data.labels, idx only
+  Path file;                    // data.file, csv only
   // csv only: data.label, data.holder, data.separator, data.header, data.standardize, data.label_kind,
   // data.class_names, data.shape. csv.classes is not looked at: `classes` below rules both formats.
   CsvOptions csv;
   std::uint32_t classes = 0;  // data.classes; 0 = as found
-  Path index;                 // data.subset: index file of the examples to use; empty = all
+  // No key: false where labels are not looked at. data.labels may be left out then; all are of class 0.
+  bool labelled = true;
+  Path index;  // data.subset: index file of the examples to use; empty = all
 };
 
 // The whole data set, whatever source.index says: load once, then subset() for each of many participants.

@@ -35,6 +35,19 @@ TEST_F(Source, IdxAndCsvOpenWhole) {
   EXPECT_EQ(open(csv_source()).dataset->feature_size(), 1u);
 }
 
+TEST_F(Source, ExamplesWithoutLabelsAreOfOneClassWhereNoneAreWanted) {
+  DataSource source = idx_source();
+  source.labels.clear();
+  EXPECT_THAT(refusal(Error::Kind::Malformed, [&] { open(source); }), HasSubstr("data.labels is not set"));
+  source.labelled = false;
+  const View view = open(source);
+  EXPECT_EQ(view.dataset->classes(), 1u);
+  const auto all = read(*view.dataset, view.indices);
+  EXPECT_THAT(all.features,
+              ElementsAre(97 / 255.0F, 98 / 255.0F, 99 / 255.0F, 100 / 255.0F, 101 / 255.0F, 102 / 255.0F));
+  EXPECT_THAT(all.labels, ElementsAre(0, 0, 0));
+}
+
 TEST_F(Source, AnIndexFileMakesASubset) {
   DataSource source = csv_source();
   source.index = folder_.write("part", "2\n0\n");
