@@ -60,7 +60,7 @@ DaemonEnding run_daemon(const DaemonParts& parts) {
   const unsigned workers = parts.settings.workers == 0 ? usable_cores() : parts.settings.workers;
   // One more, so that an evaluation does not hold up the next round's updates.
   const auto runtime = net::make_runtime(parts.clock, workers + 1);
-  Server server(*runtime, parts.store, parts.settings, parts.graph, parts.evaluator, parts.observer);
+  Server server(*runtime, parts.store, parts.settings, parts.graph, parts.evaluator, parts.observer, parts.distiller);
   Listener listener(*runtime, server, parts.credentials, parts.enrollment, parts.listen);
   if (parts.listening) parts.listening(listener.address());
 

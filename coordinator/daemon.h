@@ -46,6 +46,7 @@ struct DaemonParts {
   // SIGINT and SIGTERM end the run with "interrupted"; a second one kills the process. After SIGINT the participants
   // end too, after SIGTERM they come back.
   bool handle_signals = false;
+  Distiller* distiller = nullptr;
 };
 
 struct DaemonEnding {

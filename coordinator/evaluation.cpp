@@ -4,23 +4,23 @@
 
 namespace tributary::coordinator {
 
-Evaluation::Evaluation(net::Runtime& runtime, const GlobalModel& models, Evaluator* evaluator,
+Evaluation::Evaluation(net::Runtime& runtime, const GlobalModel& models,
                        std::function<void(const RoundRecord&)> finished)
-    : runtime_(runtime),
-      models_(models),
-      evaluator_(evaluator),
-      finished_(std::move(finished)),
-      under_way_(runtime.io()) {}
+    : runtime_(runtime), models_(models), finished_(std::move(finished)), under_way_(runtime.io()) {}
 
-void Evaluation::begin(RoundRecord record) {
-  under_way_.spawn("evaluation", evaluate(std::move(record)));
+void Evaluation::begin(RoundRecord record, Work work) {
+  under_way_.spawn("evaluation", evaluate(std::move(record), std::move(work)));
 }
 
-asio::awaitable<void> Evaluation::evaluate(RoundRecord record) {
+asio::awaitable<void> Evaluation::evaluate(RoundRecord record, Work work) {
   try {
     const Duration took = co_await runtime_.on_worker_beside([&] {
-      record.global = evaluator_->evaluate(models_.global());
-      record.edge = evaluator_->evaluate(models_.edge().values);
+      if (work.evaluator != nullptr) {
+        record.global = work.evaluator->evaluate(models_.global());
+        record.edge = work.evaluator->evaluate(models_.edge().values);
+      }
+      if (work.keep_edge) work.keep_edge(models_.edge());
+      if (work.student != nullptr) record.student = work.student->teach_student(models_.global(), record.round);
     });
     record.seconds.evaluate = seconds(took);
     finished_(record);

@@ -49,15 +49,24 @@ GlobalModel::GlobalModel(const model::Graph& graph, const Settings& settings, un
       optimizer_(global_.layout_ptr(), settings.server),
       publisher_(global_.layout_ptr(), settings.edge, threads),
       history_(global_.layout_ptr(), settings.edge.bits != 32 ? settings.edge.history : 0, threads) {
+  if (settings.quantization_aware && settings.training.online && model::exits_of(graph).size() > 1)
+    fail(Error::Kind::Malformed,
+         "training.quantization_aware does not go with training.online and a model of several exits");
   update_encoding_ = encoding_asked(settings, global_.layout());
   if (const auto* alpha = model::alpha_of(graph, global_.layout())) alpha_ = {alpha->offset, alpha->size};
   make_edge_copy();
 }
 
-void GlobalModel::apply(Accumulator& sum, std::uint64_t round) {
+void GlobalModel::apply(Accumulator& sum, std::uint64_t round, const Refinement& refine) {
   const std::span<float> values = global_.values();
   sum.take_mean(threads_,
                 [&](std::uint64_t first, std::span<const float> part) { optimizer_.apply(values, first, part); });
+  if (refine) {
+    codec::DecodeLimits limits;
+    limits.max_parameters = global_.layout().size();
+    limits.threads = threads_;
+    refine(global_, codec::decode_edge_copy(framed_edge_->blob(), global_.layout_ptr(), limits));
+  }
   round_ = round;
   make_edge_copy();
 }
@@ -141,6 +150,13 @@ std::shared_ptr<const Broadcast> GlobalModel::broadcast(std::uint64_t round) con
   offer.encoding = update_encoding_;
   offer.seed = settings_.seed;
   offer.plan = settings_.training;
+  if (settings_.quantization_aware) {
+    const EdgePolicy& edge = settings_.edge;
+    offer.plan.quantized_bits = edge.bits;
+    offer.plan.quantized_levels = edge.levels;
+    offer.plan.quantized_block = edge.block;
+    offer.plan.pruned = publisher_.sparsity(round_) > 0;
+  }
   broadcast->model = skeleton_.framed;
   broadcast->edge = framed_edge_;
   broadcast->deltas = history_.deltas();

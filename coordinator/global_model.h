@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -27,9 +28,12 @@ class GlobalModel {
   // update of this model is as short as update.budget_bytes.
   GlobalModel(const model::Graph& graph, const Settings& settings, unsigned threads);
 
-  // Moves the model by the mean of the sum, which is clear then, and makes the edge copy of `round`. REQUIRES:
-  // sum.updates() > 0. Throws Malformed when the model is not finite any more.
-  void apply(Accumulator& sum, std::uint64_t round);
+  // What becomes of the moved model before its edge copy is made; `start` is the copy that its updates began from.
+  using Refinement = std::function<void(model::ParameterSet& global, const model::ParameterSet& start)>;
+
+  // Moves the model by the mean of the sum, which is clear then, refines it, and makes the edge copy of `round`.
+  // REQUIRES: sum.updates() > 0. Throws Malformed when the model is not finite any more, and what `refine` throws.
+  void apply(Accumulator& sum, std::uint64_t round, const Refinement& refine = {});
 
   const model::ParameterSet& global() const { return global_; }
   // Made from what is sent, at each call: its values are not kept.

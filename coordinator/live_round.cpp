@@ -44,6 +44,7 @@ void LiveRound::restore(const store::RoundContents& contents, const std::vector<
     const std::string& name = contents.accepted[i].participant;
     restore(name, Fate::Accepted, "");
     counted_[name] = accepted[i]->announced;
+    members_.push_back({name, accepted[i]->spool.file_name(), {}, accepted[i]->factor});
     clipped_ += accepted[i]->factor < 1;
     around_.intake.fold(accepted[i], [] {});
     ++durable_;
@@ -184,6 +185,7 @@ void LiveRound::act(const CountUpdate& action) {
   const auto at = arrived_.find(action.participant);
   TRIBUTARY_CHECK(at != arrived_.end());
   counted_[action.participant] = at->second->announced;
+  members_.push_back({action.participant, at->second->spool.file_name(), {}, at->second->factor});
   clipped_ += at->second->factor < 1;
   around_.ledger.accept(at->second, action.participant,
                         [self = shared_from_this(), name = action.participant] { self->counted(name); });
@@ -224,6 +226,12 @@ std::vector<std::string> LiveRound::counted() const {
   std::vector<std::string> names;
   for (const auto& [name, update] : counted_) names.push_back(name);
   return names;
+}
+
+std::vector<Ensemble::Member> LiveRound::members(const Path& spool) const {
+  std::vector<Ensemble::Member> members = members_;
+  for (Ensemble::Member& each : members) each.file = spool / each.file;
+  return members;
 }
 
 void LiveRound::describe(RoundRecord& record) const {

@@ -17,6 +17,7 @@
 #include "common/codec/update.h"
 #include "common/net/runtime.h"
 #include "coordinator/broadcast.h"
+#include "coordinator/ensemble.h"
 #include "coordinator/intake.h"
 #include "coordinator/ledger.h"
 #include "coordinator/roster.h"
@@ -67,6 +68,8 @@ class LiveRound : public std::enable_shared_from_this<LiveRound> {
   // Participants whose updates count, sorted.
   std::vector<std::string> counted() const;
   const std::string& abort_reason() const { return abort_reason_; }
+  // Their updates; the files are in `spool`.
+  std::vector<Ensemble::Member> members(const Path& spool) const;
   // Writes what it knows of the round.
   void describe(RoundRecord& record) const;
 
@@ -98,6 +101,7 @@ class LiveRound : public std::enable_shared_from_this<LiveRound> {
 
   std::map<std::string, std::shared_ptr<Upload>> arrived_;  // checked, and the Round is being asked
   std::map<std::string, wire::Update> counted_;             // sorted, so that sums over them are the same each time
+  std::vector<Ensemble::Member> members_;                   // of the same, in order of arrival; names of files only
   std::uint64_t clipped_ = 0;                               // of the counted
   std::size_t durable_ = 0;
   bool publish_ = false;

@@ -29,9 +29,11 @@ void check_models(const GlobalModel& models, const store::RoundEnded& ended) {
 }
 
 void make_again(const store::RunStore& store, const store::RoundEnded& ended, GlobalModel& models, Accumulator& sum,
-                unsigned threads) {
+                unsigned threads, const MakeAgain& refine) {
   sum.clear();
-  for (const store::UpdateAccepted& each : store.round(ended.round).accepted) {
+  const store::RoundContents contents = store.round(ended.round);
+  std::vector<Ensemble::Member> members;
+  for (const store::UpdateAccepted& each : contents.accepted) {
     std::unique_ptr<MappedFile> file;
     if (each.bytes.empty()) {
       store.check_update(each);
@@ -40,15 +42,23 @@ void make_again(const store::RunStore& store, const store::RoundEnded& ended, Gl
     const Accumulator::Contribution contribution{file ? file->bytes() : ByteSpan(each.bytes), each.announced.examples,
                                                  each.factor};
     sum.add({&contribution, 1}, threads);
+    members.push_back({each.participant, store.spool() / each.file, each.bytes, each.factor});
   }
   if (sum.updates() == 0) corrupt("round " + std::to_string(ended.round) + " was published, but has no updates");
-  models.apply(sum, ended.round);
+  GlobalModel::Refinement refinement;
+  if (refine) {
+    refinement = [&](model::ParameterSet& global, const model::ParameterSet& start) {
+      refine(ended.round, members, global, start);
+    };
+  }
+  models.apply(sum, ended.round, refinement);
   check_models(models, ended);
 }
 
 }  // namespace
 
-void recover_models(const store::RunStore& store, GlobalModel& models, Accumulator& sum, unsigned threads) {
+void recover_models(const store::RunStore& store, GlobalModel& models, Accumulator& sum, unsigned threads,
+                    const MakeAgain& refine) {
   const store::History& history = store.history();
   if (history.run->skeleton != models.skeleton_digest() || history.run->model != models.model_digest())
     refuse_other_model();
@@ -60,7 +70,8 @@ void recover_models(const store::RunStore& store, GlobalModel& models, Accumulat
     check_models(models, history.rounds.at(covered - 1).ended);
   }
   for (const store::PastRound& round : history.rounds) {
-    if (round.ended.published && round.ended.round > covered) make_again(store, round.ended, models, sum, threads);
+    if (round.ended.published && round.ended.round > covered)
+      make_again(store, round.ended, models, sum, threads, refine);
   }
   sum.clear();
 }

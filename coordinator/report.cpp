@@ -46,15 +46,16 @@ Json totals_json(const Totals& totals) {
 
 // What the run ended with: the last evaluation of each kind and the last published model.
 Json final_json(const std::vector<RoundRecord>& rounds) {
-  std::optional<Quality> global, edge;
+  std::optional<Quality> global, edge, student;
   Json digests = {{"model_digest", nullptr}, {"edge_digest", nullptr}};
   for (const RoundRecord& record : rounds) {
     if (record.global) global = record.global;
     if (record.edge) edge = record.edge;
+    if (record.student) student = record.student;
     if (!record.published) continue;
     digests = {{"model_digest", record.model_digest.hex()}, {"edge_digest", record.edge_digest.hex()}};
   }
-  Json last = {{"global", quality_json(global)}, {"edge", quality_json(edge)}};
+  Json last = {{"global", quality_json(global)}, {"edge", quality_json(edge)}, {"student", quality_json(student)}};
   last.update(digests);
   return last;
 }

@@ -99,12 +99,20 @@ Plot plot(const Report& report, std::string title, std::string subtitle, Unit un
   return result;
 }
 
+const RoundRecord* last_with(const Report& report, std::optional<Quality> RoundRecord::*model) {
+  const auto at = std::find_if(report.rounds.rbegin(), report.rounds.rend(),
+                               [model](const RoundRecord& record) { return (record.*model).has_value(); });
+  return at == report.rounds.rend() ? nullptr : &*at;
+}
+
 Plot accuracy_plot(const Report& report) {
   Plot result =
       plot(report, "Accuracy", "on held-out data: the global model and the edge copy made of it", Unit::Percent);
   result.scale = Plot::Scale::Fitted;
   result.series = {series(report, "global", 1, quality(&RoundRecord::global, &Quality::accuracy)),
                    series(report, "edge copy", 2, quality(&RoundRecord::edge, &Quality::accuracy))};
+  if (last_with(report, &RoundRecord::student) != nullptr)
+    result.series.push_back(series(report, "edge student", 4, quality(&RoundRecord::student, &Quality::accuracy)));
   result.references = target_line(report, ".accuracy");
   return result;
 }
@@ -235,10 +243,11 @@ std::string tile(std::string_view heading, const std::string& figure, const std:
          escape_html(more) + "</p></div>";
 }
 
-const RoundRecord* last_with(const Report& report, std::optional<Quality> RoundRecord::*model) {
-  const auto at = std::find_if(report.rounds.rbegin(), report.rounds.rend(),
-                               [model](const RoundRecord& record) { return (record.*model).has_value(); });
-  return at == report.rounds.rend() ? nullptr : &*at;
+std::string student_tile(const Report& report) {
+  const RoundRecord* last = last_with(report, &RoundRecord::student);
+  if (last == nullptr) return "";
+  return tile("Edge student's accuracy", with_unit(last->student->accuracy, Unit::Percent),
+              "distilled from the global model of round " + std::to_string(last->round));
 }
 
 std::string quality_tiles(const Report& report) {
@@ -255,7 +264,8 @@ std::string quality_tiles(const Report& report) {
   std::snprintf(difference.data(), difference.size(), "%.2f points %s", std::abs(gap),
                 gap >= 0 ? "above it" : "below it");
   return tile("Edge copy's accuracy", with_unit(edge->edge->accuracy, Unit::Percent), loss) +
-         tile("Global accuracy", with_unit(global->global->accuracy, Unit::Percent), difference.data());
+         tile("Global accuracy", with_unit(global->global->accuracy, Unit::Percent), difference.data()) +
+         student_tile(report);
 }
 
 std::string target_tile(const Report& report, const Totals& totals) {

@@ -24,8 +24,9 @@ Json json_of(const std::optional<Quality>& quality) {
 }
 
 Json json_of(const PhaseSeconds& s) {
-  return {{"round", number(s.round)},   {"train", number(s.train)}, {"decode", number(s.decode)},
-          {"encode", number(s.encode)}, {"fold", number(s.fold)},   {"evaluate", number(s.evaluate)}};
+  return {{"round", number(s.round)},      {"train", number(s.train)}, {"decode", number(s.decode)},
+          {"encode", number(s.encode)},    {"fold", number(s.fold)},   {"distil", number(s.distil)},
+          {"evaluate", number(s.evaluate)}};
 }
 
 // The fields of one JSON object; what is missing or of another type is named.
@@ -107,6 +108,7 @@ PhaseSeconds phases_of(const Fields& fields) {
   s.decode = fields.real("decode");
   s.encode = fields.real("encode");
   s.fold = fields.real("fold");
+  s.distil = fields.real("distil");
   s.evaluate = fields.real("evaluate");
   return s;
 }
@@ -129,6 +131,8 @@ std::string to_json(const RoundRecord& r) {
       {"train_accuracy", number(r.train_accuracy)},
       {"global", json_of(r.global)},
       {"edge", json_of(r.edge)},
+      {"student", json_of(r.student)},
+      {"distilled", r.distilled},
       {"edge_bytes", r.edge_bytes},
       {"edge_sparsity", number(r.edge_sparsity)},
       {"update_bytes", r.update_bytes},
@@ -164,6 +168,8 @@ RoundRecord record_from_json(std::string_view line, std::string_view source) {
   r.train_accuracy = fields.real("train_accuracy");
   r.global = fields.quality("global");
   r.edge = fields.quality("edge");
+  r.student = fields.quality("student");
+  r.distilled = fields.flag("distilled");
   r.edge_bytes = fields.count("edge_bytes");
   r.edge_sparsity = fields.real("edge_sparsity");
   r.update_bytes = fields.count("update_bytes");

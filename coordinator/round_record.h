@@ -24,6 +24,7 @@ struct PhaseSeconds {
   double decode = 0;    // the same
   double encode = 0;    // of the edge copy
   double fold = 0;      // checks and sums, all updates
+  double distil = 0;    // of the cohort's models
   double evaluate = 0;  // beside the next round
 };
 
@@ -38,6 +39,8 @@ struct RoundRecord {
   std::uint64_t bytes_down = 0, bytes_up = 0;  // on the wire, all participants
   double train_loss = 0, train_accuracy = 0;   // weighted by examples; before each local step
   std::optional<Quality> global, edge;         // on held-out data, when evaluated
+  std::optional<Quality> student;              // the edge student's, when it learnt in this round
+  bool distilled = false;                      // the global model learnt from the cohort's models together
   std::uint64_t edge_bytes = 0;                // of the copy that this round made
   std::uint64_t update_bytes = 0;              // mean of the accepted
   double edge_sparsity = 0;
@@ -48,8 +51,8 @@ struct RoundRecord {
   std::uint64_t participant_peak_rss_bytes = 0;  // largest reported so far
 };
 
-// One JSON object on one line, without a line break. Keys as the fields; digests in hexadecimal; `global` and `edge`
-// null when not evaluated.
+// One JSON object on one line, without a line break. Keys as the fields; digests in hexadecimal; `global`, `edge`
+// and `student` null when not evaluated.
 std::string to_json(const RoundRecord& record);
 // Throws Malformed naming `source`.
 RoundRecord record_from_json(std::string_view line, std::string_view source);

@@ -50,8 +50,10 @@ void keep_memory_small() {
 // Writes what happens down as it does, and shows it.
 class Chronicle final : public Observer {
  public:
-  Chronicle(RunFolder& folder, RunView& view, Watch& watch, const Clock& clock, std::vector<RoundRecord> past)
-      : records(std::move(past)), folder_(folder), view_(view), watch_(watch), clock_(clock) {
+  // `graph` must outlive it.
+  Chronicle(RunFolder& folder, const model::Graph& graph, RunView& view, Watch& watch, const Clock& clock,
+            std::vector<RoundRecord> past)
+      : records(std::move(past)), folder_(folder), graph_(graph), view_(view), watch_(watch), clock_(clock) {
     for (const RoundRecord& record : records) watch_.round_finished(record);
   }
 
@@ -69,6 +71,11 @@ class Chronicle final : public Observer {
     view_.update_arrived(round, accepted, goal);
     watch_.update_arrived(round, accepted, goal);
   }
+  void edge_published(std::uint64_t round, codec::EdgeCopy edge) override {
+    model::Graph graph = graph_;
+    graph.metadata["tributary.round"] = std::to_string(round);
+    folder_.write_edge(std::move(graph), edge);
+  }
   void round_finished(const RoundRecord& record) override {
     folder_.append(record);
     records.push_back(record);
@@ -82,6 +89,7 @@ class Chronicle final : public Observer {
 
  private:
   RunFolder& folder_;
+  const model::Graph& graph_;
   RunView& view_;
   Watch& watch_;
   const Clock& clock_;
@@ -92,6 +100,38 @@ std::unique_ptr<Evaluator> evaluator_of(const options::Keys& keys, const Setting
                                         const Clock& clock) {
   if (!options::names_data(keys, "evaluation")) return nullptr;
   return load_evaluator(graph, data::open(settings.evaluation), settings.training.loss, clock);
+}
+
+constexpr const char* kStudent = "student.onnx";
+
+// Who learns from the global model, and is asked for its quality.
+struct Student {
+  model::Graph graph;
+  std::unique_ptr<Evaluator> evaluator;
+};
+
+std::optional<Student> student_of(const options::Keys& keys, const Settings& settings, const Clock& clock) {
+  if (settings.distillation.student.empty()) return std::nullopt;
+  Student student{model::load_or_make(settings.distillation.student, settings.seed), nullptr};
+  try {
+    student.evaluator = evaluator_of(keys, settings, student.graph, clock);
+  } catch (const Error& e) {
+    fail(e.kind(), std::string("distillation.student: ") + e.what());
+  }
+  return student;
+}
+
+// `student` must outlive it. Kept in `out`, which is the folder of a run that goes on or not.
+std::unique_ptr<Distiller> distiller_of(const options::Keys& keys, const Settings& settings, const model::Graph& graph,
+                                        Files& files, const std::optional<Student>& student, const Path& out,
+                                        bool goes_on) {
+  if (!options::names_data(keys, "distillation")) return nullptr;
+  std::unique_ptr<StudentPlace> place;
+  if (student) {
+    place =
+        std::make_unique<StudentPlace>(StudentPlace{student->graph, out / kStudent, goes_on, student->evaluator.get()});
+  }
+  return load_distiller(graph, data::open(settings.distillation.data), settings, files, std::move(place));
 }
 
 ListenOptions listen_options(const options::Keys& keys, const Settings& settings, const Federation& federation) {
@@ -249,6 +289,10 @@ int run(const options::Arguments& arguments, const options::Keys& keys, Settings
   RealFiles files;
   model::Graph graph = model::load_or_make(settings.model, settings.seed);
   const std::unique_ptr<Evaluator> evaluator = evaluator_of(keys, settings, graph, clock);
+  const Path out = arguments.has("out") ? arguments.get("out") : "";
+  const std::optional<Student> student = student_of(keys, settings, clock);
+  const auto distiller =
+      distiller_of(keys, settings, graph, files, student, out, !out.empty() && RunFolder::holds_run(files, out));
   if (arguments.has("check-config")) {
     std::cout << "the configuration is fine: " << settings.model << ", " << graph.layout()->size() << " parameters\n";
     return 0;
@@ -261,7 +305,6 @@ int run(const options::Arguments& arguments, const options::Keys& keys, Settings
   Enrollment enrollment(folder);
   const std::uint32_t awaited = settings.round.participants.of(static_cast<std::uint32_t>(enrollment.size()));
   settings.round.participants = Share::parse(std::to_string(std::max(awaited, 1U)));
-  const Path out = arguments.get("out");
   const Path store_path = out / "store";
   if (RunFolder::holds_run(files, out) && !files.exists(store_path)) (void)RunFolder::create(files, out);  // refuses
   files.make_directories(out);
@@ -279,7 +322,7 @@ int run(const options::Arguments& arguments, const options::Keys& keys, Settings
     whole.metadata["tributary.round"] = std::to_string(models.round);
     run_folder.write_models(std::move(whole), std::move(models.global), std::move(models.edge));
   });
-  Chronicle chronicle(run_folder, view, desk.watch(), clock, std::move(begun.past));
+  Chronicle chronicle(run_folder, graph, view, desk.watch(), clock, std::move(begun.past));
   const ServiceManager manager;
 
   DaemonParts parts{clock,
@@ -295,7 +338,8 @@ int run(const options::Arguments& arguments, const options::Keys& keys, Settings
                     [&](const Operations* operations) { desk.operations(operations); },
                     [&] { return reload(folder, clock, desk, reread); },
                     &manager,
-                    true};
+                    true,
+                    distiller.get()};
   bool listened = false;
   parts.listening = [&](const std::string& address) {
     listened = true;

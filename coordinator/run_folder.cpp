@@ -50,6 +50,11 @@ void RunFolder::append(const RoundRecord& record) {
   record_bytes_ += line.size();
 }
 
+void RunFolder::write_edge(model::Graph graph, const codec::EdgeCopy& edge) const {
+  graph.set_parameters(edge.values);
+  write_atomically(*files_, path_ / "edge.onnx", edge::edge_graph(graph, edge).serialize());
+}
+
 void RunFolder::write_models(model::Graph graph, model::ParameterSet global, codec::EdgeCopy edge) {
   graph.set_parameters(global);
   global = model::ParameterSet();

@@ -36,6 +36,8 @@ class RunFolder {
   // old or new, never half of a file. Throws what edge::edge_graph throws, before anything is written.
   // Gives each model's memory back as soon as it can.
   void write_models(model::Graph graph, model::ParameterSet global, codec::EdgeCopy edge);
+  // Replaces edge.onnx alone, beside the other calls: any thread. `graph` may have no values.
+  void write_edge(model::Graph graph, const codec::EdgeCopy& edge) const;
   // Replaces report.json and report.html.
   void write_report(const Report& report);
 

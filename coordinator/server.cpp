@@ -83,18 +83,19 @@ asio::awaitable<void> quietly(asio::awaitable<void> work) {
 
 struct Server::State final : SessionHost {
   State(net::Runtime& a_runtime, store::RunStore& a_store, const Settings& some_settings, const model::Graph& graph,
-        Evaluator* an_evaluator, Observer& an_observer)
+        Evaluator* an_evaluator, Observer& an_observer, Distiller* a_distiller)
       : runtime(a_runtime),
         store(a_store),
         settings(some_settings),
         observer(an_observer),
         evaluator(an_evaluator),
+        distiller(a_distiller),
         terms{settings.federation, "", from_seconds(settings.ping_seconds)},
         models(graph, settings, threads_of(settings)),
         intake(runtime, models.layout(), settings.round.max_examples, limits_of(settings), threads_of(settings)),
         spools(store.uploads(), store.spool()),
         ledger(runtime, store, [this] { end("the coordinator has failed"); }),
-        evaluation(runtime, models, evaluator, [this](const RoundRecord& record) { finish(record); }),
+        evaluation(runtime, models, [this](const RoundRecord& record) { finish(record); }),
         saving(runtime.io()),
         rest(from_seconds(settings.round.min_interval_seconds)),
         changed(runtime.io()) {
@@ -131,9 +132,15 @@ struct Server::State final : SessionHost {
   asio::awaitable<void> between_rounds();
   asio::awaitable<void> settle(LiveRound& round, bool publish);
   asio::awaitable<Ending> take_ending();
+  void finish_beside(RoundRecord record);
   void finish(const RoundRecord& record);
   void count_traffic(RoundRecord& record);
-  bool evaluates(std::uint64_t round) const;
+  bool is_last(std::uint64_t round) const { return round == settings.rounds; }
+  // What is done with the models of a published round, beside the next one.
+  Evaluation::Work work_of(std::uint64_t round) const;
+  bool distils(std::uint64_t round) const;
+  bool distil(std::uint64_t round, std::vector<Ensemble::Member> members, model::ParameterSet& global,
+              const model::ParameterSet& start);
 
   // Ends the rounds; the first reason counts.
   void end(const std::string& why);
@@ -149,6 +156,7 @@ struct Server::State final : SessionHost {
   const Settings& settings;
   Observer& observer;
   Evaluator* evaluator;
+  Distiller* distiller;
   SessionTerms terms;
   GlobalModel models;
   Intake intake;
@@ -191,7 +199,11 @@ void Server::State::begin_or_recover() {
     store.begin(run);
     return;
   }
-  recover_models(store, models, intake.sum(), threads_of(settings));
+  recover_models(store, models, intake.sum(), threads_of(settings),
+                 [this](std::uint64_t round, std::vector<Ensemble::Member> members, model::ParameterSet& global,
+                        const model::ParameterSet& start) {
+                   if (distils(round)) distil(round, std::move(members), global, start);
+                 });
   next_round = history.last_round() + 1;
   unfinished = store.unfinished();
   if (unfinished && unfinished->opened.edge != models.edge_digest())
@@ -219,7 +231,8 @@ asio::awaitable<void> Server::State::publish_durably(const RoundRecord& record) 
   bool save = false;
   ledger.post([&](store::RunStore& s) {
     s.end_round(ended);
-    save = s.wants_models(models.state_bytes());
+    // What was distilled takes long to make again.
+    save = record.distilled || s.wants_models(models.state_bytes());
   });
   co_await ledger.settled();
   spools.clear();
@@ -240,11 +253,7 @@ asio::awaitable<void> Server::State::save_models() {
 void Server::State::finish_last_record() {
   if (unrecorded) {
     RoundRecord record = *std::exchange(unrecorded, std::nullopt);
-    if (record.published && evaluates(record.round)) {
-      evaluation.begin(std::move(record));
-    } else {
-      finish(record);
-    }
+    finish_beside(std::move(record));
   } else if (last_record && meets(settings.target, *last_record)) {
     complete = true;
     end("target reached: " + how_met(settings.target, *last_record));
@@ -427,12 +436,20 @@ asio::awaitable<void> Server::State::settle(LiveRound& round, bool publish) {
   participant_peak_rss_bytes = std::max(participant_peak_rss_bytes, record.participant_peak_rss_bytes);
   record.participant_peak_rss_bytes = participant_peak_rss_bytes;
   count_traffic(record);
+  GlobalModel::Refinement refinement;
+  if (distils(record.round)) {
+    refinement = [&](model::ParameterSet& global, const model::ParameterSet& start) {
+      const TimePoint begun = runtime.clock().now();
+      record.distilled = distil(record.round, round.members(store.spool()), global, start);
+      record.seconds.distil = seconds(runtime.clock().now() - begun);
+    };
+  }
   if (publish) {
     co_await runtime.on_worker([&] {
       const TimePoint begun = runtime.clock().now();
       give_free_memory_back();  // of the uploads, before the edge copy needs its own
-      models.apply(intake.sum(), record.round);
-      record.seconds.encode = seconds(runtime.clock().now() - begun);
+      models.apply(intake.sum(), record.round, refinement);
+      record.seconds.encode = seconds(runtime.clock().now() - begun) - record.seconds.distil;
     });
   } else {
     log::warning("server", "round " + std::to_string(record.round) + " was aborted: " + round.abort_reason());
@@ -442,17 +459,39 @@ asio::awaitable<void> Server::State::settle(LiveRound& round, bool publish) {
   record.seconds.round = seconds(runtime.clock().now() - round.begun());
   record.coordinator_rss_bytes = resident_bytes();
   co_await publish_durably(record);
-  if (publish && evaluates(record.round)) {
-    evaluation.begin(std::move(record));
-  } else {
-    finish(record);
-  }
+  finish_beside(std::move(record));
   if (!publish) co_await pause_until(round.begun() + kPauseAfterAbort);
 }
 
-bool Server::State::evaluates(std::uint64_t round) const {
-  return evaluator != nullptr &&
-         (round == settings.rounds || round % std::max<std::uint64_t>(settings.evaluation_every, 1) == 0);
+Evaluation::Work Server::State::work_of(std::uint64_t round) const {
+  const bool evaluates = is_last(round) || round % std::max<std::uint64_t>(settings.evaluation_every, 1) == 0;
+  const bool teaches =
+      !settings.distillation.student.empty() && (is_last(round) || settings.distillation.is_due(round));
+  Evaluation::Work work{evaluates ? evaluator : nullptr, teaches ? distiller : nullptr};
+  const std::uint64_t file_every = settings.edge.file_every;
+  if (file_every != 0 && round % file_every == 0)
+    work.keep_edge = [this, round](codec::EdgeCopy edge) { observer.edge_published(round, std::move(edge)); };
+  return work;
+}
+
+// Hands the record on, once what else is done with the round's models is in it.
+void Server::State::finish_beside(RoundRecord record) {
+  Evaluation::Work work = work_of(record.round);
+  if (record.published && work.any()) {
+    evaluation.begin(std::move(record), std::move(work));
+  } else {
+    finish(record);
+  }
+}
+
+bool Server::State::distils(std::uint64_t round) const {
+  return distiller != nullptr && settings.distillation.cohort && settings.distillation.is_due(round);
+}
+
+bool Server::State::distil(std::uint64_t round, std::vector<Ensemble::Member> members, model::ParameterSet& global,
+                           const model::ParameterSet& start) {
+  const Ensemble cohort(store.uploads(), start, std::move(members));
+  return distiller->teach_global(global, cohort, round);
 }
 
 void Server::State::finish(const RoundRecord& record) {
@@ -538,8 +577,8 @@ void Server::State::end(const std::string& why) {
 // ------------------------------------------------------------------------------------------ the server
 
 Server::Server(net::Runtime& runtime, store::RunStore& store, const Settings& settings, const model::Graph& graph,
-               Evaluator* evaluator, Observer& observer)
-    : state_(std::make_unique<State>(runtime, store, settings, graph, evaluator, observer)) {}
+               Evaluator* evaluator, Observer& observer, Distiller* distiller)
+    : state_(std::make_unique<State>(runtime, store, settings, graph, evaluator, observer, distiller)) {}
 
 Server::~Server() = default;
 

@@ -20,6 +20,7 @@
 #include "common/model/graph.h"
 #include "common/net/channel.h"
 #include "common/net/runtime.h"
+#include "coordinator/distiller.h"
 #include "coordinator/evaluator.h"
 #include "coordinator/round_record.h"
 #include "coordinator/settings.h"
@@ -36,7 +37,7 @@ struct JudgedUpdate {
   std::uint64_t examples = 0;  // of an accepted one
 };
 
-// What the server tells its surroundings. Called on the network thread, in order of rounds.
+// What the server tells its surroundings. Called on the network thread but where it says otherwise, in order of rounds.
 class Observer {
  public:
   virtual ~Observer() = default;
@@ -50,6 +51,8 @@ class Observer {
   }
   virtual void participant_left(const std::string& name) { (void)name; }
   virtual void update_judged(const JudgedUpdate& judged) { (void)judged; }
+  // The edge copy of every edge.file_every-th round, to be kept as a file. On a worker, beside the next round.
+  virtual void edge_published(std::uint64_t round, codec::EdgeCopy edge) { (void)round, (void)edge; }
   // The record is complete, its evaluation included. Rounds of an earlier process are told of once only: the last of
   // them anew when its evaluation had not ended.
   virtual void round_finished(const RoundRecord& record) = 0;
@@ -66,10 +69,11 @@ struct Ending {
 
 class Server {
  public:
-  // Begins the store's run, or goes on with it. `evaluator` may be null. References must outlive the server. Throws
+  // Begins the store's run, or goes on with it. `evaluator` may be null; `distiller` too where settings.distillation
+  // asks for nothing. References must outlive the server. Throws
   // what encode_edge_copy throws of the initial model, and what recovery.h says.
   Server(net::Runtime& runtime, store::RunStore& store, const Settings& settings, const model::Graph& graph,
-         Evaluator* evaluator, Observer& observer);
+         Evaluator* evaluator, Observer& observer, Distiller* distiller = nullptr);
   ~Server();
 
   // One participant's session, from Hello to the end. Never throws: what a bad peer does costs only itself.

@@ -141,6 +141,8 @@ void bind_edge(Keys& keys, EdgePolicy& e) {
       "edge.history", e.history, {0, kMaxHistory},
       "earlier edge copies kept, so that participants who hold one download only what changed; as many as half the "
       "model's bytes hold, or 16 MiB; 0 = none");
+  keys.count("edge.file_every", e.file_every, {0, kMany},
+             "rounds from one writing of edge.onnx, the edge copy as a model of its own, to the next; 0 = in the end");
 }
 
 void bind_update(Keys& keys, Settings& s) {
@@ -160,7 +162,8 @@ void bind_update(Keys& keys, Settings& s) {
               "heavy-ball momentum on the mean update; 0 = FedAvg, above = FedAvgM");
 }
 
-void bind_training(Keys& keys, wire::Plan& t) {
+void bind_training(Keys& keys, Settings& s) {
+  wire::Plan& t = s.training;
   keys.choice("training.loss", t.loss, {"cross_entropy", "binary_cross_entropy", "mean_squared_error"},
               "what local training makes small");
   keys.number("training.learning_rate", t.learning_rate, {0, 1e6}, "step size of local training");
@@ -179,8 +182,26 @@ void bind_training(Keys& keys, wire::Plan& t) {
   keys.number("training.hedge_beta", t.hedge_beta, {1e-6, 1 - 1e-9},
               "online: factor on an exit's weight for each unit of its loss");
   keys.number("training.hedge_floor", t.hedge_floor, {0, 1}, "online: share that all exits keep together");
+  keys.flag("training.quantization_aware", s.quantization_aware,
+            "participants train through the rounding of the edge copies, so that the model learns to bear it");
   keys.number("training.max_seconds", t.max_seconds, {0, kMany},
               "seconds at most, after which a participant sends what it has; 0 = no limit");
+}
+
+void bind_distillation(Keys& keys, DistillationPolicy& d) {
+  d.data.labelled = false;
+  options::bind_data(keys, d.data, "distillation", "public examples to distil on, whose labels are not looked at");
+  keys.flag("distillation.cohort", d.cohort,
+            "FedDF: after averaging, the global model learns what the cohort's models answer together");
+  keys.text(
+      "distillation.student", d.student,
+      "edge student, an .onnx file or as model: learns from the global model and is left as student.onnx; empty = "
+      "none");
+  keys.count("distillation.every", d.every, {1, kMany}, "rounds from one distillation to the next");
+  keys.count("distillation.steps", d.steps, {1, kMany}, "steps of gradient descent of each, with momentum 0.9");
+  keys.count("distillation.batch_size", d.batch_size, {1, kMany}, "public examples a step");
+  keys.number("distillation.learning_rate", d.learning_rate, {0, 1e6}, "their step size");
+  keys.number("distillation.temperature", d.temperature, {0.1, 1000}, "above 1: more of what is unlikely is learnt");
 }
 
 void bind_rest(Keys& keys, Settings& s) {
@@ -257,6 +278,14 @@ class Rules {
 
   void check_edge() const {
     const EdgePolicy& e = s_.edge;
+    if (s_.quantization_aware && e.bits == 32) {
+      refuse(shown("training.quantization_aware") + " does not go with " + shown("edge.bits") +
+             ", which rounds nothing; set edge.bits to 8, 4 or 2");
+    }
+    if (s_.quantization_aware && e.bits == 2 && (e.sparsity == 0 || (e.sparsity_end != 0 && e.initial_sparsity == 0))) {
+      refuse(shown("training.quantization_aware") + " with " + shown("edge.bits") +
+             " needs zeros from the start, which are one of its three values; set edge.sparsity, such as 0.4");
+    }
     for (const char* key : {"edge.levels", "edge.block", "edge.feedback"}) {
       if (e.bits == 32 && keys_.was_set(key)) {
         refuse(shown(key) + " does not go with " + shown("edge.bits") + ", which has no integers; leave one out");
@@ -291,6 +320,21 @@ class Rules {
                "evaluation.file");
       }
     }
+  }
+
+  void check_distillation() const {
+    const DistillationPolicy& d = s_.distillation;
+    if (!options::names_data(keys_, "distillation")) {
+      for (const options::KeyInfo& key : keys_.list()) {
+        if (key.name.starts_with("distillation.") && keys_.was_set(key.name))
+          refuse(shown(key.name) + " needs public data: set distillation.images, or distillation.file");
+      }
+      return;
+    }
+    if (!d.cohort && trim(d.student).empty())
+      refuse("distillation.* names data and nobody who learns: set distillation.cohort = yes or distillation.student");
+    if (s_.training.loss != "cross_entropy")
+      refuse("distillation.* does not go with " + shown("training.loss") + ": it learns classes, of cross_entropy");
   }
 
   void check_model() const {
@@ -332,10 +376,11 @@ Settings::Settings() {
 void bind(Keys& keys, Settings& settings) {
   bind_run(keys, settings);
   bind_round(keys, settings.round);
-  bind_training(keys, settings.training);
+  bind_training(keys, settings);
   bind_edge(keys, settings.edge);
   bind_update(keys, settings);
   bind_rest(keys, settings);
+  bind_distillation(keys, settings.distillation);
 }
 
 bool may_change(std::string_view key) {
@@ -347,6 +392,7 @@ bool may_change(std::string_view key) {
                                          "round.retry_seconds",
                                          "round.return_seconds",
                                          "round.resume_seconds",
+                                         "edge.file_every",
                                          "workers"};
   constexpr std::string_view kGroups[] = {"target.", "evaluation.", "listen.", "session.", "store.", "admin.", "log."};
   return std::find(std::begin(kNames), std::end(kNames), key) != std::end(kNames) ||
@@ -361,6 +407,7 @@ void check(const Settings& settings, const Keys& keys) {
   rules.check_edge();
   rules.check_update();
   rules.check_evaluation();
+  rules.check_distillation();
 }
 
 }  // namespace tributary::coordinator

@@ -58,6 +58,7 @@ struct EdgePolicy {
   std::uint64_t sparsity_end = 0;    // edge.sparsity_end: round from which `sparsity` holds; 0 = from the start
   bool per_layer = true;             // edge.per_layer
   std::uint32_t history = 16;        // edge.history: earlier copies kept, to send differences to them; 0 = none
+  std::uint64_t file_every = 0;      // edge.file_every: rounds from one edge.onnx to the next; 0 = only in the end
 };
 
 struct ServerRule {
@@ -71,6 +72,20 @@ inline constexpr std::string_view kAutoEncoding = "auto";
 struct Target {
   std::string metric;  // target.metric: "", "edge.accuracy", "global.accuracy", "edge.loss", "global.loss"
   double value = 0;    // target.value: reached at or above (accuracy), at or below (loss)
+};
+
+// What the coordinator teaches on public data that need no labels (coordinator/distiller.h).
+struct DistillationPolicy {
+  data::DataSource data;          // distillation.images and so on
+  bool cohort = false;            // distillation.cohort: the cohort's models teach the global model (FedDF)
+  std::string student;            // distillation.student: edge student, learns from the global model; empty = none
+  std::uint64_t every = 1;        // distillation.every: rounds from one to the next
+  std::uint32_t steps = 100;      // distillation.steps: of each
+  std::uint32_t batch_size = 64;  // distillation.batch_size
+  double learning_rate = 0.01;    // distillation.learning_rate; the momentum is 0.9
+  double temperature = 1;         // distillation.temperature
+
+  bool is_due(std::uint64_t round) const { return round % (every == 0 ? 1 : every) == 0; }
 };
 
 struct StorePolicy {
@@ -92,12 +107,14 @@ struct Settings {
   double update_max_norm = 0;             // update.max_norm: L2 norm from which an update is refused; 0 = no limit
   double update_clip_norm = 0;  // update.clip_norm: L2 norm to which a longer update is scaled down; 0 = to none
   ServerRule server;
-  wire::Plan training;                 // training.*
+  wire::Plan training;                 // training.*; what it says of quantisation is the edge copies'
+  bool quantization_aware = false;     // training.quantization_aware
   data::DataSource evaluation;         // evaluation.*
   std::uint64_t evaluation_every = 1;  // evaluation.every: rounds
-  std::string listen_host;             // listen.host: address to listen on; empty = federation's host
-  std::uint32_t listen_port = 0;       // listen.port; with listen.port given, 0 = any free one
-  double ping_seconds = 20;            // session.ping_seconds
+  DistillationPolicy distillation;
+  std::string listen_host;        // listen.host: address to listen on; empty = federation's host
+  std::uint32_t listen_port = 0;  // listen.port; with listen.port given, 0 = any free one
+  double ping_seconds = 20;       // session.ping_seconds
   StorePolicy store;
   std::uint32_t workers = 0;  // workers: threads that check, fold and encode; 0 = as many as cores
 

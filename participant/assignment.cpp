@@ -49,6 +49,13 @@ learn::TrainingPlan checked_plan(const wire::Plan& plan) {
   return result;
 }
 
+std::optional<codec::RoundingPlan> checked_rounding(const wire::Plan& plan) {
+  if (plan.quantized_bits == 0) return std::nullopt;
+  const codec::RoundingPlan rounding{plan.quantized_bits, plan.quantized_levels, plan.quantized_block, plan.pruned};
+  codec::check(rounding);
+  return rounding;
+}
+
 }  // namespace
 
 std::variant<Assignment, std::string> judge(const wire::Offer& offer, std::uint64_t max_model_bytes) {
@@ -59,7 +66,8 @@ std::variant<Assignment, std::string> judge(const wire::Offer& offer, std::uint6
                       sized_blob("an edge copy", offer.edge, offer.edge_bytes, max_model_bytes),
                       difference_of(offer, max_model_bytes),
                       known_encoding(offer.encoding),
-                      checked_plan(offer.plan)};
+                      checked_plan(offer.plan),
+                      checked_rounding(offer.plan)};
   } catch (const Error& e) {
     return std::string(e.what());
   }

@@ -10,6 +10,7 @@
 #include <variant>
 
 #include "common/base/digest.h"
+#include "common/codec/edge_rounding.h"
 #include "common/codec/update.h"
 #include "common/learn/training.h"
 #include "common/wire/messages.h"
@@ -33,6 +34,7 @@ struct Assignment {
   std::optional<Difference> difference;
   codec::UpdateEncoding encoding;  // the one asked for, or int8 where that is unknown here
   learn::TrainingPlan plan;
+  std::optional<codec::RoundingPlan> rounding;  // to train through; nullopt = plain training
 };
 
 // The assignment, or the reason for which the offer is declined.

@@ -7,11 +7,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "common/base/bytes.h"
 #include "common/base/clock.h"
+#include "common/codec/edge_rounding.h"
 #include "common/codec/update.h"
 #include "common/data/dataset.h"
 #include "common/learn/network.h"
@@ -20,14 +22,15 @@
 
 namespace tributary::participant {
 
-// What the random streams "shuffle" (order of examples, dropout) and "rounding" (of the update) are keyed by, and how
-// to train and encode.
+// What the random streams "shuffle" (order of examples, dropout), "rounding" (of the update) and "start" (of training
+// through the edge copy's rounding) are keyed by, and how to train and encode.
 struct TrainingTask {
   std::uint64_t seed = 0;
   std::uint64_t round = 0;
   std::string participant;
   learn::TrainingPlan plan;
   codec::UpdateEncoding encoding;
+  std::optional<codec::RoundingPlan> rounding = std::nullopt;  // to train through
 };
 
 struct Learnt {

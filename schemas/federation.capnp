@@ -129,6 +129,13 @@ struct Plan {
   online @11 :Bool;               # a stream: in the order of time, once, each example a test before it is learnt
   hedgeBeta @12 :Float64;         # online, models of several exits: discount of the Hedge update, above 0 and below 1
   hedgeFloor @13 :Float64;        # share of the weights that all exits keep together, 0 to 1
+
+  # Training through the rounding of edge copies: each step's gradient is that at the weights rounded as the next edge
+  # copy would hold them, and moves the float ones. They start at the copy's values, each moved within its step at random.
+  quantizedBits @14 :UInt32;      # of the copies: 8, 4 or 2; 0 = plain training
+  quantizedLevels @15 :UInt32;    # their largest integer; 0 = as many as is usual for the bits
+  quantizedBlock @16 :UInt32;     # neighbouring weights that share a scale; 0 = an output channel's
+  pruned @17 :Bool;               # weights that are zero in the edge copy count as zero in every step
 }
 
 struct Offer {

@@ -14,6 +14,7 @@
 #include "common/model/zoo.h"
 #include "common/net/simulated_runtime.h"
 #include "common/options/data_keys.h"
+#include "coordinator/distillation.h"
 #include "coordinator/held_out.h"
 #include "coordinator/process_memory.h"
 #include "coordinator/recycled_files.h"
@@ -31,8 +32,8 @@ constexpr Duration kStandstill = std::chrono::hours(24 * 365);
 
 class Chronicle final : public coordinator::Observer {
  public:
-  Chronicle(coordinator::RunFolder& folder, const Watcher& watcher, const Clock& clock)
-      : last(clock.now()), folder_(folder), watcher_(watcher), clock_(clock) {}
+  Chronicle(coordinator::RunFolder& folder, const model::Graph& graph, const Watcher& watcher, const Clock& clock)
+      : last(clock.now()), folder_(folder), graph_(graph), watcher_(watcher), clock_(clock) {}
 
   void round_started(std::uint64_t /*round*/, std::size_t /*selected*/) override {
     if (!begun_) begun_ = clock_.now();
@@ -40,6 +41,7 @@ class Chronicle final : public coordinator::Observer {
   void update_arrived(std::uint64_t /*round*/, std::size_t /*accepted*/, std::size_t /*goal*/) override {
     if (watcher_.waiting) watcher_.waiting(seconds(clock_.now() - last));
   }
+  void edge_published(std::uint64_t /*round*/, codec::EdgeCopy edge) override { folder_.write_edge(graph_, edge); }
   void round_finished(const coordinator::RoundRecord& record) override {
     folder_.append(record);
     records.push_back(record);
@@ -54,6 +56,7 @@ class Chronicle final : public coordinator::Observer {
 
  private:
   coordinator::RunFolder& folder_;
+  const model::Graph& graph_;
   const Watcher& watcher_;
   const Clock& clock_;
   std::optional<TimePoint> begun_;
@@ -181,6 +184,36 @@ coordinator::Settings settings_for(const Scenario& scenario, const std::string& 
   return settings;
 }
 
+std::unique_ptr<coordinator::Evaluator> evaluator_of(const options::Keys& keys, const coordinator::Settings& settings,
+                                                     const model::Graph& graph, const Clock& clock) {
+  if (!options::names_data(keys, "evaluation")) return nullptr;
+  return coordinator::evaluate_on(graph, data::open(settings.evaluation), learn::loss_from(settings.training.loss),
+                                  clock);
+}
+
+// Distillation, and the evaluation of who learns by it.
+struct School {
+  std::unique_ptr<coordinator::Evaluator> of_student;
+  std::unique_ptr<coordinator::Distiller> distiller;
+};
+
+School school_of(const options::Keys& keys, const coordinator::Settings& settings, const model::Graph& graph,
+                 Files& files, const Path& out, const Clock& clock) {
+  School school;
+  const coordinator::DistillationPolicy& policy = settings.distillation;
+  if (!options::names_data(keys, "distillation")) return school;
+  std::unique_ptr<coordinator::StudentPlace> student;
+  if (!policy.student.empty()) {
+    model::Graph made = model::load_or_make(policy.student, settings.seed);
+    school.of_student = evaluator_of(keys, settings, made, clock);
+    student = std::make_unique<coordinator::StudentPlace>(
+        coordinator::StudentPlace{std::move(made), out / "student.onnx", false, school.of_student.get()});
+  }
+  school.distiller =
+      coordinator::distil_on(graph, data::open(policy.data), policy, settings.seed, files, std::move(student));
+  return school;
+}
+
 // A simulation that the machine's end has ended is begun anew: it waits for no disk.
 coordinator::store::StoreOptions store_options() {
   coordinator::store::StoreOptions options;
@@ -197,17 +230,15 @@ InlineRun run_inline(Files& files, const options::Keys& keys, const Scenario& sc
   const coordinator::Settings settings = settings_for(scenario, title, workers);
   const model::Graph graph = model::load_or_make(settings.model, settings.seed);
   const SystemClock system;
-  std::unique_ptr<coordinator::Evaluator> evaluator;
-  if (options::names_data(keys, "evaluation")) {
-    evaluator = coordinator::evaluate_on(graph, data::open(settings.evaluation),
-                                         learn::loss_from(settings.training.loss), system);
-  }
+  const auto evaluator = evaluator_of(keys, settings, graph, system);
+  const School school = school_of(keys, settings, graph, files, out, system);
   coordinator::RunFolder folder = coordinator::RunFolder::create(files, out);
-  Time time(scenario, workers, evaluator != nullptr);
-  Chronicle chronicle(folder, watcher, time.runtime().clock());
+  Time time(scenario, workers, evaluator != nullptr || school.distiller != nullptr);
+  Chronicle chronicle(folder, graph, watcher, time.runtime().clock());
   coordinator::RecycledFiles uploads(files, out / "store" / "idle");
   coordinator::store::RunStore store(files, out / "store", store_options(), &uploads);
-  coordinator::Server server(time.runtime(), store, settings, graph, evaluator.get(), chronicle);
+  coordinator::Server server(time.runtime(), store, settings, graph, evaluator.get(), chronicle,
+                             school.distiller.get());
   Engine engine(files, scenario, settings, holdings, time, server);
   if (watcher.started) watcher.started(1);
   const coordinator::Ending ending = engine.run(chronicle);

@@ -84,6 +84,9 @@ std::string closing_words(const Report& report, const Path& out) {
   if (const RoundRecord* last = last_evaluated(report)) {
     words += "edge copy " + accuracy(last->edge) + ", global model " + accuracy(last->global) + " on held-out data\n";
   }
+  const auto taught = std::find_if(report.rounds.rbegin(), report.rounds.rend(),
+                                   [](const RoundRecord& record) { return record.student.has_value(); });
+  if (taught != report.rounds.rend()) words += "edge student " + accuracy(taught->student) + "\n";
   words += "bytes of float32's: down " + share(totals.down_share) + ", up " + share(totals.up_share) + "; in all " +
            human_bytes(static_cast<double>(totals.bytes_down + totals.bytes_up)) + "\n";
   words += "peak memory: coordinator " + human_bytes(static_cast<double>(report.coordinator_peak_rss_bytes)) +

@@ -78,6 +78,10 @@ void write(const Plan& from, schema::Plan::Builder to) {
   to.setOnline(from.online);
   to.setHedgeBeta(from.hedge_beta);
   to.setHedgeFloor(from.hedge_floor);
+  to.setQuantizedBits(from.quantized_bits);
+  to.setQuantizedLevels(from.quantized_levels);
+  to.setQuantizedBlock(from.quantized_block);
+  to.setPruned(from.pruned);
 }
 
 void write(const Offer& from, schema::Offer::Builder to) {
@@ -321,6 +325,10 @@ Plan read(schema::Plan::Reader from, const Checker& check) {
   to.online = from.getOnline();
   to.hedge_beta = Checker::hyperparameter(from.getHedgeBeta(), "plan.hedgeBeta");
   to.hedge_floor = Checker::hyperparameter(from.getHedgeFloor(), "plan.hedgeFloor");
+  to.quantized_bits = from.getQuantizedBits();
+  to.quantized_levels = from.getQuantizedLevels();
+  to.quantized_block = from.getQuantizedBlock();
+  to.pruned = from.getPruned();
   return to;
 }
 

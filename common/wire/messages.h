@@ -53,6 +53,9 @@ struct Plan {
   double epochs = 1, max_seconds = 0;
   bool online = false;  // in the order of time, once
   double hedge_beta = 0.95, hedge_floor = 0.2;
+  // Training through the rounding of edge copies (codec/edge_rounding.h): their bits; 0 = plain training.
+  std::uint32_t quantized_bits = 0, quantized_levels = 0, quantized_block = 0;
+  bool pruned = false;  // with quantized_bits: what is zero in the edge copy counts as zero
 };
 
 // A way to an edge copy for those who hold `base`.

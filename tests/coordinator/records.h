@@ -23,13 +23,16 @@ inline RoundRecord some_record(std::uint64_t round = 7) {
   r.train_accuracy = 0.875;
   r.global = Quality{0.3, 0.91};
   r.edge = Quality{1.0 / 3, 0.9};
+  r.student = Quality{0.5, 0.8};
+  r.distilled = true;
   r.edge_bytes = 27'300;
   r.update_bytes = 199'500;
   r.edge_sparsity = 0.5;
   r.model_digest = sha256(as_bytes("model"));
   r.edge_digest = sha256(as_bytes("edge"));
   r.alphas = {0.25, 0.75};
-  r.seconds = {.round = 3.5, .train = 2.25, .decode = 0.001, .encode = 0.02, .fold = 0.03, .evaluate = 0.4};
+  r.seconds = {
+      .round = 3.5, .train = 2.25, .decode = 0.001, .encode = 0.02, .fold = 0.03, .distil = 0.25, .evaluate = 0.4};
   r.coordinator_rss_bytes = 60'000'000;
   r.participant_peak_rss_bytes = 250'000'000;
   return r;

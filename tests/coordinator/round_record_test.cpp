@@ -49,9 +49,10 @@ TEST(RoundRecord, KeysStandInOneOrder) {
   EXPECT_EQ(keys_of(json),
             "round published selected accepted refused encodings clipped examples bytes_down bytes_up train_loss "
             "train_accuracy global "
-            "edge edge_bytes edge_sparsity update_bytes model_digest edge_digest alphas seconds coordinator_rss_bytes "
+            "edge student distilled edge_bytes edge_sparsity update_bytes model_digest edge_digest alphas seconds "
+            "coordinator_rss_bytes "
             "participant_peak_rss_bytes");
-  EXPECT_EQ(keys_of(json["seconds"]), "round train decode encode fold evaluate");
+  EXPECT_EQ(keys_of(json["seconds"]), "round train decode encode fold distil evaluate");
   EXPECT_EQ(keys_of(json["edge"]), "loss accuracy");
   EXPECT_EQ(json["model_digest"], some_record().model_digest.hex());
 }

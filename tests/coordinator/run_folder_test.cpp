@@ -119,6 +119,16 @@ TEST_F(RunFolderTest, LeavesBothModels) {
   EXPECT_EQ(files_.list(path_), (std::vector<std::string>{"edge.onnx", "global.onnx", "rounds.jsonl"}));
 }
 
+TEST_F(RunFolderTest, LeavesAnEdgeCopyAloneOfAGraphThatHasNoValues) {
+  model::Graph graph = model::make_zoo_model("mlp:6-5-3", 1);
+  const auto edge = codec::encode_edge_copy(graph.parameters(), {}, codec::EdgePlan{.bits = 4});
+  const RunFolder folder = RunFolder::create(files_, path_);
+  const model::Graph expected = edge::edge_graph(graph, edge);
+  graph.drop_parameters();
+  folder.write_edge(graph, edge);
+  EXPECT_EQ(model::Graph::load(path_ / "edge.onnx"), expected);
+}
+
 TEST_F(RunFolderTest, AModelOfAnotherKindLeavesNothing) {
   const model::Graph graph = model::make_zoo_model("mlp:6-5-3", 1);
   const auto edge = codec::encode_edge_copy(model::make_zoo_model("mlp:6-4-3", 1).parameters(), {}, codec::EdgePlan{});

@@ -144,7 +144,7 @@ void ScriptedFederation::expect_tidy_spool() {
 
 void ScriptedFederation::open() {
   store_ = std::make_unique<store::RunStore>(disk_, kStore, store_options_);
-  server_ = std::make_unique<Server>(runtime_, *store_, settings_, graph_, evaluator_, observed_);
+  server_ = std::make_unique<Server>(runtime_, *store_, settings_, graph_, evaluator_, observed_, distiller_);
 }
 
 void ScriptedFederation::crashes(SimulatedDisk::Loss loss) {

@@ -143,7 +143,7 @@ class ScriptedFederation : public testing::Test {
   ScriptedFederation();
   ~ScriptedFederation() override;
 
-  // Makes the server of settings_ (and evaluator_), without a run.
+  // Makes the server of settings_ (and evaluator_, distiller_), without a run.
   void open();
   // The named ones join, and the run begins.
   void start(const std::vector<std::string>& names);
@@ -171,7 +171,9 @@ class ScriptedFederation : public testing::Test {
 
   struct Observed final : Observer {
     void round_started(std::uint64_t round, std::size_t selected) override { started[round] = selected; }
+    void edge_published(std::uint64_t round, codec::EdgeCopy edge) override { edges[round] = std::move(edge); }
     void round_finished(const RoundRecord& record) override { records.push_back(record); }
+    std::map<std::uint64_t, codec::EdgeCopy> edges;
     std::map<std::uint64_t, std::size_t> started;
     std::vector<RoundRecord> records;
   };
@@ -188,6 +190,7 @@ class ScriptedFederation : public testing::Test {
   Settings settings_;
   store::StoreOptions store_options_;
   Evaluator* evaluator_ = nullptr;
+  Distiller* distiller_ = nullptr;
   Observed observed_;
   std::unique_ptr<store::RunStore> store_;
   std::unique_ptr<Server> server_;

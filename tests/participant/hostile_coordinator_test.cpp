@@ -164,6 +164,21 @@ std::vector<Demand> demands() {
       {"ALearningRateOutOfRange", [](wire::Offer& o) { o.plan.learning_rate = 1e9; }, "training.learning_rate"},
       {"AMomentumOfOne", [](wire::Offer& o) { o.plan.momentum = 1; }, "training.momentum"},
       {"NoEpochs", [](wire::Offer& o) { o.plan.epochs = 0; }, "training.epochs"},
+      {"TheRoundingOfThreeBits", [](wire::Offer& o) { o.plan.quantized_bits = 3; }, "edge.bits is 3"},
+      {"TheRoundingOfFloats", [](wire::Offer& o) { o.plan.quantized_bits = 32; }, "rounding of 32 bits"},
+      {"MoreLevelsThanBitsHold",
+       [](wire::Offer& o) {
+         o.plan.quantized_bits = 4;
+         o.plan.quantized_levels = 8;
+       },
+       "at most 7"},
+      {"TheRoundingOfAnotherCopy", [](wire::Offer& o) { o.plan.quantized_bits = 4; }, "integers of more bits"},
+      {"TheRoundingOfOtherBlocks",
+       [](wire::Offer& o) {
+         o.plan.quantized_bits = 8;
+         o.plan.quantized_block = 64;
+       },
+       "shares its scales in another way"},
       {"AModelThatIsNone",
        [](wire::Offer& o) {
          o.model = o.edge;

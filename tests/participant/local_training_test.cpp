@@ -160,5 +160,69 @@ TEST_F(LocalTrainingTest, AModelOfSeveralExitsIsLearntByHedgeBackpropagationAndI
   EXPECT_NE(hedged.update, learn_again().update) << "the ensemble's gradient leaves the weights alone";
 }
 
+// ------------------------------------------------------------------ through the rounding of edge copies
+
+class ThroughTheRoundingTest : public LocalTrainingTest {
+ protected:
+  ThroughTheRoundingTest() {
+    coarse.edge = codec::encode_edge_copy(coarse.graph.parameters(), {}, {.bits = 4, .sparsity = 0});
+    plan = task(coarse.offer(2, "float32"));
+    plan.rounding = codec::RoundingPlan{.bits = 4};
+  }
+  std::vector<float> learns() {
+    auto loan = workshop.borrow(sha256(coarse.skeleton), coarse.skeleton, {});
+    const Learnt learnt =
+        train_locally(loan.bench(), sha256(coarse.edge.blob), std::make_shared<const Bytes>(coarse.edge.blob),
+                      some_examples(), plan, {}, clock);
+    EXPECT_EQ(learnt.ending, Learnt::Ending::Complete);
+    return codec::decode_update(learnt.update, *coarse.graph.layout());
+  }
+
+  Publication coarse{"mlp:4-8-2"};
+  TrainingTask plan;
+};
+
+TEST_F(ThroughTheRoundingTest, WhereTheWeightsStartWithinTheirStepsIsNotTakenForLearnt) {
+  plan.plan.learning_rate = 0;
+  EXPECT_THAT(learns(), ::testing::Each(0.0F));
+}
+
+// One step over all examples, by hand: the gradient is that of the edge copy, wherever the weights start in it.
+TEST_F(ThroughTheRoundingTest, TheFirstStepIsThatOfTheEdgeCopyItself) {
+  plan.plan.batch_size = 0;
+  plan.plan.max_steps = 1;
+  plan.plan.learning_rate = 0.125;
+  const auto network = learn::Network::compile(coarse.graph);
+  model::ParameterSet start = coarse.edge.values;
+  std::vector<float> gradient(start.values().size());
+  const data::View examples = some_examples();
+  std::vector<float> features(examples.size() * 4), labels(examples.size());
+  examples.dataset->read(examples.indices, features, labels);
+  RandomStream random(1, "none");
+  network->gradient(start, {features, labels, examples.size()}, learn::Loss::CrossEntropy, random, gradient);
+  const std::vector<float> update = learns();
+  for (std::size_t i = 0; i < update.size(); ++i) EXPECT_NEAR(update[i], -0.125 * gradient[i], 1e-6) << i;
+}
+
+TEST_F(ThroughTheRoundingTest, TheStepsThatFollowSeeTheRoundedWeightsAndAreTheSameEachTime) {
+  const std::vector<float> aware = learns();
+  EXPECT_EQ(learns(), aware);
+  plan.participant = "bob";
+  EXPECT_NE(learns(), aware);
+  plan.participant = "alice";
+  plan.rounding.reset();
+  EXPECT_NE(learns(), aware);
+}
+
+TEST_F(ThroughTheRoundingTest, ModelsOfSeveralExitsAreNotLearntSo) {
+  Publication several{"odl:4-8x3-2"};
+  auto loan = workshop.borrow(sha256(several.skeleton), several.skeleton, {});
+  plan.plan.online = true;
+  plan.rounding->bits = 8;
+  EXPECT_THROW(train_locally(loan.bench(), sha256(several.edge.blob), std::make_shared<const Bytes>(several.edge.blob),
+                             some_examples(), plan, {}, clock),
+               Error);
+}
+
 }  // namespace
 }  // namespace tributary::participant::testing

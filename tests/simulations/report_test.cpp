@@ -114,6 +114,18 @@ TEST(ReportJsonTest, WhatIsNoReportIsRefusedByName) {
   }
 }
 
+TEST(ReportJsonTest, TheStudentsLastFigureIsToldWhereThereIsOne) {
+  Report report = three_rounds();
+  EXPECT_TRUE(nlohmann::json::parse(report_json(report))["final"]["student"].is_null());
+  EXPECT_THAT(report_html(report), Not(HasSubstr("tudent")));
+  report.rounds[1].student = Quality{0.6, 0.77};
+  EXPECT_EQ(nlohmann::json::parse(report_json(report))["final"]["student"]["accuracy"], 0.77);
+  const std::string page = report_html(report);
+  EXPECT_EQ(fault_of_html(page), "");
+  EXPECT_THAT(page, HasSubstr("Edge student's accuracy"));
+  EXPECT_THAT(page, HasSubstr("distilled from the global model of round 2"));
+}
+
 TEST(ReportJsonTest, AnAbortedLastRoundLeavesTheModelBeforeIt) {
   Report report = three_rounds();
   report.rounds.back().published = false;

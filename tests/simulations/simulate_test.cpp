@@ -11,9 +11,13 @@
 #include <nlohmann/json.hpp>
 #include <signal.h>
 
+#include "common/base/digest.h"
 #include "common/base/text.h"
+#include "common/learn/network.h"
+#include "common/model/graph.h"
 #include "simulations/children.h"
 #include "simulations/progress.h"
+#include "tests/learn/ort.h"
 #include "tests/simulations/support.h"
 
 namespace tributary::simulation {
@@ -209,6 +213,78 @@ TEST_F(SimulateTest, ANaturalPartitionGivesEveryParticipantItsOwnRowsInEitherEng
     digests.push_back(report()["final"]["model_digest"]);
   }
   EXPECT_EQ(digests[0], digests[1]);
+}
+
+TEST_F(SimulateTest, TrainingThroughTheEdgeCopiesRoundingIsTheSameInProcesses) {
+  std::vector<std::string> digests;
+  for (const char* engine : {"inline", "processes"}) {
+    simulate({"--engine", engine, "--set", "training.quantization_aware=yes", "--set", "edge.bits=4", "--set",
+              "edge.sparsity=0"},
+             engine);
+    ASSERT_EQ(exit_code(), 0) << said();
+    EXPECT_GT(report()["final"]["edge"]["accuracy"], 0.8);
+    digests.push_back(report()["final"]["model_digest"]);
+  }
+  EXPECT_EQ(digests[0], digests[1]);
+  simulate({"--engine", "inline", "--set", "edge.bits=4", "--set", "edge.sparsity=0"}, "plain");
+  ASSERT_EQ(exit_code(), 0) << said();
+  EXPECT_NE(report()["final"]["model_digest"], digests[0]);
+}
+
+TEST_F(SimulateTest, TheCohortTeachesTheGlobalModelAndThatAStudentTheSameInProcesses) {
+  const std::string rows = (folder_ / "rows.csv").string();
+  std::vector<std::string> digests;
+  for (const char* engine : {"inline", "processes"}) {
+    simulate({"--engine", engine, "--set", "distillation.format=csv", "--set", "distillation.file=" + rows, "--set",
+              "distillation.cohort=yes", "--set", "distillation.student=mlp:2-4-3", "--set", "distillation.every=2"},
+             engine);
+    ASSERT_EQ(exit_code(), 0) << said();
+    const auto all = rounds();
+    ASSERT_EQ(all.size(), 3U);
+    EXPECT_FALSE(all[0].distilled || all[2].distilled);
+    EXPECT_TRUE(all[1].distilled);
+    EXPECT_FALSE(all[0].student.has_value());
+    EXPECT_GT(all[1].student.value().accuracy, 0.3);
+    EXPECT_EQ(report()["final"]["student"]["accuracy"], all[2].student.value().accuracy);
+    const model::Graph student = model::Graph::load(out_ / "student.onnx");
+    EXPECT_EQ(student.metadata.at("tributary.round"), "3");
+    digests.push_back(report()["final"]["model_digest"].get<std::string>() + sha256(student.serialize()).hex());
+  }
+  EXPECT_EQ(digests[0], digests[1]);
+}
+
+// While the run goes on: the file of some round, of integers, that gives what our own executor gives.
+TEST_F(SimulateTest, TheEdgeFileOfEveryRoundOpensInOnnxRuntimeAsAQuantisedModel) {
+  using namespace learn::testing;
+  if (const std::string reason = why_no_ort(); !reason.empty()) GTEST_SKIP() << reason;
+  for (const char* bits : {"8", "4", "2"}) {
+    simulate({"--engine", "inline", "--set", "rounds=0", "--set", "edge.file_every=1", "--set", "edge.feedback=no",
+              "--set", std::string("edge.bits=") + bits, "--set", "model=mlp:2-16-3"},
+             std::string("bits") + bits);
+    wait_until("two rounds", [this] { return rounds().size() >= 2; });
+    const Bytes onnx = read_file(out_ / "edge.onnx", 1 << 20);
+    interrupt();
+    EXPECT_EQ(exit_code(), 130) << said();
+    const model::Graph edge = model::Graph::parse(onnx, "edge.onnx");
+    EXPECT_TRUE(std::ranges::any_of(edge.nodes, [](const auto& node) { return node.op == "DequantizeLinear"; }));
+    EXPECT_TRUE(std::ranges::any_of(edge.initializers,
+                                    [](const auto& each) { return each.second.type == model::DType::Int8; }));
+    const std::vector<float> features = {0.5F, -1, 2, 0.25F, 4, 1};
+    const auto ours = learn::Network::compile(edge)->predict(edge.parameters(), features, 3);
+    const auto theirs = run_on_ort({{onnx, {{edge.inputs.front().name, model::Tensor::floats({3, 2}, features)}}}});
+    EXPECT_EQ(theirs.at(0).error, "");
+    EXPECT_EQ(difference(model::Tensor::floats({3, 3}, ours.values), theirs.at(0).outputs.at(0), 1e-4), "");
+  }
+}
+
+TEST_F(SimulateTest, AStudentOfOtherClassesIsRefusedBeforeTheFirstRound) {
+  for (const char* engine : {"inline", "processes"}) {
+    simulate({"--engine", engine, "--set", "distillation.format=csv", "--set",
+              "distillation.file=" + (folder_ / "rows.csv").string(), "--set", "distillation.student=linear:2-4"},
+             std::string("refused-") + engine);
+    EXPECT_NE(exit_code(), 0);
+    EXPECT_THAT(said(), HasSubstr("distillation.student gives 4 answers where the model gives 3"));
+  }
 }
 
 TEST_F(SimulateTest, InOneProcessItStopsInOrderWhenInterrupted) {

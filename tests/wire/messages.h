@@ -32,6 +32,10 @@ inline Plan full_plan() {
   plan.online = true;
   plan.hedge_beta = 0.9;
   plan.hedge_floor = 0.1;
+  plan.quantized_bits = 4;
+  plan.quantized_levels = 5;
+  plan.quantized_block = 64;
+  plan.pruned = true;
   return plan;
 }
 
@@ -65,7 +69,7 @@ inline Bytes payload_of(ByteSpan frame) {
 inline auto fields(const Plan& m) {
   return std::tie(m.loss, m.learning_rate, m.learning_rate_decay, m.momentum, m.weight_decay, m.clip_norm,
                   m.proximal_mu, m.batch_size, m.max_steps, m.epochs, m.max_seconds, m.online, m.hedge_beta,
-                  m.hedge_floor);
+                  m.hedge_floor, m.quantized_bits, m.quantized_levels, m.quantized_block, m.pruned);
 }
 inline auto fields(const Hello& m) {
   return std::tie(m.protocol, m.software, m.encodings, m.held, m.examples, m.differences);
