@@ -122,7 +122,7 @@ TEST(ReportJsonTest, TheStudentsLastFigureIsToldWhereThereIsOne) {
   EXPECT_EQ(nlohmann::json::parse(report_json(report))["final"]["student"]["accuracy"], 0.77);
   const std::string page = report_html(report);
   EXPECT_EQ(fault_of_html(page), "");
-  EXPECT_THAT(page, HasSubstr("Edge student's accuracy"));
+  EXPECT_THAT(page, HasSubstr("Edge student&#39;s accuracy"));
   EXPECT_THAT(page, HasSubstr("distilled from the global model of round 2"));
 }
 

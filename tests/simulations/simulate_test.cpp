@@ -222,7 +222,7 @@ TEST_F(SimulateTest, TrainingThroughTheEdgeCopiesRoundingIsTheSameInProcesses) {
               "edge.sparsity=0"},
              engine);
     ASSERT_EQ(exit_code(), 0) << said();
-    EXPECT_GT(report()["final"]["edge"]["accuracy"], 0.8);
+    EXPECT_GT(report()["final"]["edge"]["accuracy"], 0.6);
     digests.push_back(report()["final"]["model_digest"]);
   }
   EXPECT_EQ(digests[0], digests[1]);
