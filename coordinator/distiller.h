@@ -20,8 +20,8 @@ class Distiller {
   virtual ~Distiller() = default;
 
   // FedDF (Lin et al. 2020, "Ensemble distillation for robust model fusion in federated learning"): `global`, the mean
-  // of the cohort's models, learns what they answer together, the mean of their scores. Leaves it as it is, and says
-  // false, when that diverges. Throws what Ensemble::for_each throws.
+  // of the cohort's models, learns what they answer together, the mean of their scores, each alike. Leaves it as it is,
+  // and says false, when that diverges. Throws what Ensemble::for_each throws.
   virtual bool teach_global(model::ParameterSet& global, const Ensemble& cohort, std::uint64_t round) = 0;
 
   // The edge student learns what the global model answers, and is kept. Its quality on the evaluation data, if there
