@@ -62,7 +62,7 @@ Bytes ResidualStore::write(const Residual& residual) {
   return out.take();
 }
 
-ResidualStore::Residual ResidualStore::read(ByteSpan bytes, const std::string& source) {
+ResidualStore::Residual ResidualStore::read(ByteSpan bytes, const std::string& source) try {
   if (bytes.size() < kMagic.size() + kDigestBytes || as_text(bytes.first(kMagic.size())) != kMagic) damaged(source);
   const ByteSpan body = bytes.first(bytes.size() - kDigestBytes);
   if (sha256(body) != Digest::from_bytes(bytes.last(kDigestBytes))) damaged(source);
@@ -76,6 +76,9 @@ ResidualStore::Residual ResidualStore::read(ByteSpan bytes, const std::string& s
   residual.values.resize(raw.size() / sizeof(float));
   if (!raw.empty()) std::memcpy(residual.values.data(), raw.data(), raw.size());
   return residual;
+} catch (const Error& error) {
+  if (error.kind() == Error::Kind::Corrupt) throw;
+  damaged(source);
 }
 
 }  // namespace tributary::participant

@@ -83,6 +83,24 @@ TEST_P(ResidualsOnDisk, AFlippedBitOrAShortenedFileIsCorrupt) {
   }
 }
 
+// Lengths that lie under a digest that does not.
+TEST_P(ResidualsOnDisk, AFileThatContradictsItselfIsCorrupt) {
+  ByteWriter out;
+  out.put_bytes(as_bytes("TRIBRES1"));
+  out.put(std::uint32_t{1000});
+  out.put_bytes(as_bytes("run-1"));
+  out.put_bytes(sha256(out.bytes()).bytes);
+  files_.make_directories(folder_);
+  files_.create(folder_ / "alice.residual")->write_at(0, out.bytes());
+  try {
+    store().load(key_);
+    FAIL() << "it was read";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), Error::Kind::Corrupt) << e.what();
+    EXPECT_THAT(e.what(), HasSubstr("alice.residual"));
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Places, ResidualStoreTest, ::testing::Bool(),
                          [](const auto& instance) { return instance.param ? "Disk" : "Memory"; });
 

@@ -208,6 +208,22 @@ TEST_F(RunStoreTest, AHistoryThatIsMissingOrShortenedIsNamed) {
   EXPECT_THAT(failure_of_opening(), HasSubstr("store/history: missing"));
 }
 
+TEST_F(RunStoreTest, ARecordBeforeTheFirstRoundIsCorrupt) {
+  History history;
+  const auto taken = [&](const Record& record) {
+    try {
+      take(history, to_entry(record), "history");
+    } catch (const Error& e) {
+      EXPECT_EQ(e.kind(), Error::Kind::Corrupt);
+      return std::string(e.what());
+    }
+    return std::string();
+  };
+  EXPECT_THAT(taken(RoundRecorded{0, "{}"}), HasSubstr("out of place"));
+  EXPECT_THAT(taken(RunBegun{}), IsEmpty());
+  EXPECT_THAT(taken(RoundRecorded{0, "{}"}), HasSubstr("out of place"));
+}
+
 TEST_F(RunStoreTest, AMissingOrChangedUpdateIsNamedWithItsParticipant) {
   begin();
   run_.open_round(1);
