@@ -1,7 +1,6 @@
 #include "coordinator/store/run_store.h"
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "common/base/error.h"
@@ -202,25 +201,33 @@ void RunStore::save_models(const ModelStateView& state, const std::vector<EdgeBl
   bool wrote = false;
   for (const EdgeBlob& edge : edges) {
     const Path path = blob_file(folder_, edge.digest);
-    if (files_.exists(path)) continue;
-    write_atomically(files_, path, edge.bytes(), options_.durability);
+    if (saved_edges_.contains(edge.digest)) continue;
+    write_atomically(uploads_, path, edge.bytes(), options_.durability);
     wrote = true;
   }
   if (wrote) sync_folder(folder_ / "blobs");
-  write_state(files_, state_file(folder_, state.round), state, options_.durability);
+  write_state(uploads_, state_file(folder_, state.round), state, options_.durability);
 }
 
 void RunStore::models_saved(const ModelStateView& state) {
   state_round_ = state.round;
+  saved_edges_ = {state.edges.begin(), state.edges.end()};
   std::set<std::string> blobs;
   for (const Digest& edge : state.edges) blobs.insert(edge.hex());
-  for (const std::string& name : files_.list(folder_ / "blobs")) {
-    if (!blobs.contains(name)) files_.remove(folder_ / "blobs" / name);
-  }
-  for (const std::string& name : files_.list(states_folder(folder_))) {
-    if (name != std::to_string(state.round)) files_.remove(states_folder(folder_) / name);
-  }
+  keep_only(folder_ / "blobs", [&](const std::string& name) { return blobs.contains(name); });
+  keep_only(states_folder(folder_), [&](const std::string& name) { return name == std::to_string(state.round); });
   prune();
+}
+
+// The rest may be written over by what is saved next, so that its names must not come back after a crash.
+void RunStore::keep_only(const Path& folder, const std::function<bool(const std::string& name)>& keep) {
+  bool removed = false;
+  for (const std::string& name : files_.list(folder)) {
+    if (keep(name)) continue;
+    uploads_.remove(folder / name);
+    removed = true;
+  }
+  if (removed) sync_folder(folder);
 }
 
 // The last round that nothing needs to be made again of.

@@ -21,6 +21,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -56,9 +57,9 @@ class RunStore {
   // Updates of so many bytes at most go into the round's log, so that many share one sync.
   static constexpr std::uint64_t kSmallUpdateBytes = 64U << 10;
 
-  // Makes the folders where they are missing. `uploads`: the same disk for the files of the spool, where they shall be
-  // made in another way (recycled_files.h). Both must outlive the store. Throws Corrupt, naming what is damaged, and
-  // Unavailable.
+  // Makes the folders where they are missing. `uploads`: the same disk for large files that come and go, those of the
+  // spool and saved models, where they shall be made in another way (recycled_files.h). Both must outlive the store.
+  // Throws Corrupt, naming what is damaged, and Unavailable.
   RunStore(Files& files, Path folder, StoreOptions options, Files* uploads = nullptr);
 
   // What was there at the start; as it was then.
@@ -113,6 +114,7 @@ class RunStore {
   Path make_folder(const Path& folder) const;
   void note(std::uint64_t round, const UpdateAccepted& accepted);
   std::uint64_t last_covered() const;
+  void keep_only(const Path& folder, const std::function<bool(const std::string& name)>& keep);
 
   Files& files_;
   Files& uploads_;
@@ -127,6 +129,7 @@ class RunStore {
   std::uint64_t open_ = 0;  // round, 0 = none
   Digest link_;             // of the round that ended last
   std::optional<std::uint64_t> state_round_;
+  std::set<Digest> saved_edges_;                         // by this object, with the models saved last
   std::map<std::uint64_t, std::uint64_t> update_bytes_;  // by round
   Counted counted_;
 };

@@ -70,6 +70,17 @@ TEST_F(RecycledFilesTest, NothingOfTheOlderFileIsSeen) {
   EXPECT_EQ(files_->open(folder_ / "next")->size(), 3U);
 }
 
+TEST_F(RecycledFilesTest, AFileComesBackInTheFolderItWasIn) {
+  std::filesystem::create_directories(folder_ / "states");
+  leave("0123456789");
+  write("states/1", "abc").reset();
+  EXPECT_THAT(disk_.list(folder_ / "states"), ElementsAre("1"));
+  EXPECT_THAT(on_disk(), testing::Contains("idle-1"));
+  files_->remove(folder_ / "states" / "1");
+  write("states/2", "x").reset();
+  EXPECT_THAT(on_disk(), testing::AllOf(testing::Contains("idle-1"), testing::Not(testing::Contains("idle-2"))));
+}
+
 TEST_F(RecycledFilesTest, AGapIsZeroesAndNotWhatTheOlderFileHadThere) {
   leave("0123456789");
   const auto file = write("next", "ab");
