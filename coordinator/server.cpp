@@ -42,7 +42,8 @@ Server::State::State(net::Runtime& a_runtime, store::RunStore& a_store, const Se
       settings(some_settings),
       observer(an_observer),
       evaluator(an_evaluator),
-      terms{settings.federation, "", from_seconds(settings.ping_seconds)},
+      terms{settings.federation, "", from_seconds(settings.ping_seconds), settings.limits},
+      refusals(runtime.clock(), from_seconds(settings.limits.log_seconds)),
       models(graph, settings, threads()),
       intake(runtime, models.layout(), settings.round.max_examples, limits_of(settings), threads()),
       spools(store.uploads(), store.spool()),
@@ -135,6 +136,10 @@ void Server::drop_sessions(const std::function<std::string(const net::PeerIdenti
     if (in_force && state_->live) state_->live->rule_out(session.name(), why);
     session.say_goodbye(why, 0, kDropLinger);
   });
+}
+
+void Server::note_refusal(const std::string& kind, const std::string& peer, const std::string& what) {
+  state_->note_refusal(kind, peer, what);
 }
 
 std::vector<std::string> Server::connected() const {

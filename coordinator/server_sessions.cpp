@@ -7,10 +7,24 @@
 
 namespace tributary::coordinator {
 
+namespace {
+// Beyond its time, so that a participant that is kept out does not come too early.
+constexpr double kLaterSeconds = 1;
+}  // namespace
+
 void Server::State::joined(Session& session) {
   if (closed) {
     session.say_goodbye(ended, retry_seconds);
     return;
+  }
+  if (const auto until = kept_out.find(session.name()); until != kept_out.end()) {
+    const double left = seconds(until->second - runtime.clock().now());
+    if (left > 0) {
+      note_refusal("kept out", session.name(), session.name() + " is back before its time");
+      session.say_goodbye("out of protocol a moment ago", left + kLaterSeconds);
+      return;
+    }
+    kept_out.erase(until);
   }
   log::info("server", session.name() + " joined from " + session.peer().address);
   if (Session* older = roster.join(session)) older->say_goodbye("replaced by a newer session of " + session.name(), 0);
@@ -66,6 +80,17 @@ asio::awaitable<void> Server::State::arrived(Session& session, std::shared_ptr<U
   }
   spools.forget(session.name());
   co_await round->take(session, std::move(upload));
+}
+
+void Server::State::broke_protocol(Session& session, const std::string& how) {
+  note_refusal("protocol", session.name(), session.name() + " at " + session.peer().address + " broke it: " + how);
+  if (settings.limits.expelled_seconds > 0)
+    kept_out[session.name()] = runtime.clock().now() + from_seconds(settings.limits.expelled_seconds);
+}
+
+void Server::State::note_refusal(const std::string& kind, const std::string& peer, const std::string& what) {
+  refusals.note(kind, peer, what);
+  observer.peer_refused(kind);
 }
 
 void Server::State::not_stored(Session& session, const Upload& upload, const std::string& why) {

@@ -7,6 +7,7 @@
 
 #include <exception>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,6 +19,7 @@
 #include "coordinator/intake.h"
 #include "coordinator/ledger.h"
 #include "coordinator/live_round.h"
+#include "coordinator/refusals.h"
 #include "coordinator/rest.h"
 #include "coordinator/roster.h"
 #include "coordinator/server.h"
@@ -37,7 +39,9 @@ struct Server::State final : SessionHost {
   void declined(Session& session, const wire::Decline& decline) override;
   std::shared_ptr<Upload> announced(Session& session, const wire::Update& update) override;
   asio::awaitable<void> arrived(Session& session, std::shared_ptr<Upload> upload) override;
+  void broke_protocol(Session& session, const std::string& how) override;
   void not_stored(Session& session, const Upload& upload, const std::string& why) override;
+  void note_refusal(const std::string& kind, const std::string& peer, const std::string& what);
 
   // The rounds.
   asio::awaitable<void> run_rounds();
@@ -47,7 +51,16 @@ struct Server::State final : SessionHost {
   void send_away(Session& session, std::uint64_t round);
   RoundTerms terms_of(std::uint64_t number, std::uint32_t goal, std::uint32_t quorum) const;
   LiveRound::Surroundings surroundings() {
-    return {runtime, roster, intake, ledger, observer, models.layout(), settings.round.max_examples};
+    return {runtime,
+            roster,
+            intake,
+            ledger,
+            observer,
+            models.layout(),
+            settings.round.max_examples,
+            [this](const std::string& name, const std::string& why) {
+              note_refusal("update", name, "refused the update of " + name + ": " + why);
+            }};
   }
   asio::awaitable<void> publish_durably(const RoundRecord& record);
   asio::awaitable<void> save_models();
@@ -81,6 +94,8 @@ struct Server::State final : SessionHost {
   Observer& observer;
   Evaluator* evaluator;
   SessionTerms terms;
+  Refusals refusals;
+  std::map<std::string, TimePoint> kept_out;  // participants that broke the protocol -> until when
   GlobalModel models;
   Intake intake;
   SpoolFolder spools;
