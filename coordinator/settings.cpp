@@ -183,6 +183,23 @@ void bind_training(Keys& keys, wire::Plan& t) {
               "seconds at most, after which a participant sends what it has; 0 = no limit");
 }
 
+void bind_limits(Keys& keys, Limits& l) {
+  keys.count("limits.connections", l.connections, {1, kMany},
+             "connections at most; as many as open files allow when that is fewer");
+  keys.count("limits.unauthenticated", l.unauthenticated, {1, kMany},
+             "of them, those whose handshake is under way; one more ends the oldest");
+  keys.number("limits.handshake_seconds", l.handshake_seconds, {0.1, 10},
+              "seconds in which a connection must prove who it is");
+  keys.number("limits.messages_per_second", l.messages_per_second, {1, kMany},
+              "messages that a participant may send, on average, besides those of its rounds");
+  keys.count("limits.message_burst", l.message_burst, {16, kMany}, "messages that it may send at once");
+  keys.count("limits.key_updates", l.key_updates, {0, kMany}, "TLS key updates over the life of a connection");
+  keys.number("limits.expelled_seconds", l.expelled_seconds, {0, kMany},
+              "seconds in which a participant that broke the protocol is kept out");
+  keys.number("limits.log_seconds", l.log_seconds, {0, kMany},
+              "seconds from one line of the log about a peer's refusals of one kind to the next");
+}
+
 void bind_rest(Keys& keys, Settings& s) {
   options::bind_data(keys, s.evaluation, "evaluation", "held-out examples");
   keys.count("evaluation.every", s.evaluation_every, {1, kMany}, "rounds from one evaluation to the next");
@@ -335,6 +352,7 @@ void bind(Keys& keys, Settings& settings) {
   bind_training(keys, settings.training);
   bind_edge(keys, settings.edge);
   bind_update(keys, settings);
+  bind_limits(keys, settings.limits);
   bind_rest(keys, settings);
 }
 
@@ -348,7 +366,8 @@ bool may_change(std::string_view key) {
                                          "round.return_seconds",
                                          "round.resume_seconds",
                                          "workers"};
-  constexpr std::string_view kGroups[] = {"target.", "evaluation.", "listen.", "session.", "store.", "admin.", "log."};
+  constexpr std::string_view kGroups[] = {"target.", "evaluation.", "listen.", "session.",
+                                          "store.",  "admin.",      "log.",    "limits."};
   return std::find(std::begin(kNames), std::end(kNames), key) != std::end(kNames) ||
          std::any_of(std::begin(kGroups), std::end(kGroups), [&](auto group) { return key.starts_with(group); });
 }
