@@ -20,6 +20,7 @@ struct CentralPlan {
   learn::TrainingPlan training;   // `epochs` of it is the length of the whole run, max_steps that of one epoch
   std::uint64_t seed = 1;         // of the order of the examples, and of dropout
   std::uint32_t epochs_done = 0;  // by the run that this one goes on with
+  std::uint32_t shift = 0;        // pixels that pictures are moved by at most, each epoch anew (augmentation.h)
 };
 
 struct EpochDone {
