@@ -59,6 +59,12 @@ std::optional<EpochDone> train_centrally(learn::Network& network, model::Paramet
   return last;
 }
 
+void require_finite(const EpochDone& done) {
+  if (!done.result.finite)
+    fail(Error::Kind::Malformed, "training diverged: a loss or parameter became infinite in epoch " +
+                                     std::to_string(done.epoch) + "; lower training.learning_rate");
+}
+
 void set_epochs_done(model::Graph& graph, const CentralPlan& plan, std::uint32_t epochs) {
   graph.metadata[kKey] = std::to_string(epochs) + " epochs, seed " + std::to_string(plan.seed);
 }

@@ -43,6 +43,9 @@ std::optional<EpochDone> train_centrally(learn::Network& network, model::Paramet
                                          const data::View& examples, const CentralPlan& plan, const Clock& clock,
                                          const TrainingWatch& watch = {});
 
+// Throws Malformed, naming the epoch and what to change, when the training ended there because it diverged.
+void require_finite(const EpochDone& done);
+
 // Where a run stands, kept in a model file's metadata ("tributary.training").
 void set_epochs_done(model::Graph& graph, const CentralPlan& plan, std::uint32_t epochs);
 // The epochs that a run with this plan has done on `graph`; 0 without such metadata. Throws Malformed when they were

@@ -56,9 +56,7 @@ int train(const options::Arguments& arguments, const options::Keys& keys, Settin
   const auto last = train_centrally(*network, parameters, examples, settings.plan, shown.clock(), shown.watch(save));
   if (!last)
     shown.note("nothing to do: " + out.string() + " has had " + std::to_string(settings.plan.epochs_done) + " epochs");
-  if (last && !last->result.finite)
-    fail(Error::Kind::Malformed, "training diverged: a loss or parameter became infinite in epoch " +
-                                     std::to_string(last->epoch) + "; lower training.learning_rate");
+  if (last) require_finite(*last);
   return 0;
 }
 

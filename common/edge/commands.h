@@ -33,6 +33,7 @@ ModelCommand fold_command();
 ModelCommand quantize_command();
 ModelCommand compare_command();
 ModelCommand prune_command();
+ModelCommand share_command();
 ModelCommand distil_command();
 
 // What options::parse() gives; nullopt when help was asked for and has been printed.

@@ -232,9 +232,8 @@ void distil(const model::Graph& teacher, const model::Graph& student, ParameterS
       labels.resize(indices.size() * dataset.label_size());
       dataset.read(indices, features, labels);
       const auto result = distiller.gradient(parameters, features, labels, random, gradient);
-      if (!std::isfinite(result.loss) || !sgd.step(parameters.values(), gradient))
-        fail(Error::Kind::Malformed, "training diverged: a loss or parameter became infinite in epoch " +
-                                         std::to_string(epoch + 1) + "; lower training.learning_rate");
+      done.result.finite = std::isfinite(result.loss) && sgd.step(parameters.values(), gradient);
+      require_finite(done);
       distiller.step_map(rate);
       done.result.loss += result.loss * static_cast<double>(indices.size());
       right += static_cast<double>(result.correct);
