@@ -35,6 +35,7 @@ ModelCommand compare_command();
 ModelCommand prune_command();
 ModelCommand share_command();
 ModelCommand distil_command();
+ModelCommand optimize_command();
 
 // What options::parse() gives; nullopt when help was asked for and has been printed.
 std::optional<options::Arguments> parse_or_help(const options::Command& usage, options::Keys* keys,

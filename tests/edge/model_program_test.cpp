@@ -169,6 +169,24 @@ TEST_F(ModelProgram, LetsSimilarLayersShare) {
   expect_one_line("share deep.onnx --out shared.onnx", "no examples: give data.images");
 }
 
+TEST_F(ModelProgram, SearchesASmallerModelWithinALimit) {
+  write_examples("points.csv");
+  const std::string data = " --data.format=csv --data.file=points.csv";
+  ASSERT_EQ(run("train mlp:2-32-2 --out big.onnx --training.batch_size=4" + data).exit_code, 0);
+  const std::string search = "optimize big.onnx --out small.onnx --keeps=1,0.5 --training.batch_size=4" + data;
+  const Outcome made = run(search + " --max-accuracy-drop 100 --html search.html");
+  EXPECT_EQ(made.exit_code, 0) << made.output;
+  EXPECT_THAT(made.output, AllOf(HasSubstr("Pareto front:"), HasSubstr("chosen"), HasSubstr("small.onnx: ")));
+  EXPECT_THAT(read_text_file(folder_ / "search.html"), HasSubstr("Smaller forms of big.onnx"));
+  const Outcome json = run(search + " --target-bytes 900 --json");
+  EXPECT_EQ(json.exit_code, 0) << json.output;
+  EXPECT_TRUE(nlohmann::json::parse(json.output).contains("candidates"));
+  EXPECT_LE(std::filesystem::file_size(folder_ / "small.onnx"), 900U);
+  expect_one_line(search, "needs one limit: --target-bytes N or --max-accuracy-drop POINTS");
+  expect_one_line(search + " --max-accuracy-drop 1 --forms=statik", "did you mean 'static'?");
+  EXPECT_THAT(run(search + " --target-bytes 10").output, HasSubstr("no model has at most 10 bytes"));
+}
+
 TEST_F(ModelProgram, ComparesModelsAndWritesAPage) {
   write_examples("points.csv");
   const std::string data = " --data.format=csv --data.file=points.csv";
