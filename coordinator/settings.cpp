@@ -78,7 +78,7 @@ std::string encoding_of(std::string_view text) {
 void bind_run(Keys& keys, Settings& s) {
   keys.text("model", s.model,
             "the model to train: an .onnx file, or linear, 2nn, cnn, lenet, lenet5, mlp:IN-HIDDEN-...-OUT, "
-            "odl:IN-UNITSxLAYERS-OUT");
+            "resmlp:IN-UNITSxBLOCKS-OUT, resnet:CHANNELSxBLOCKS, odl:IN-UNITSxLAYERS-OUT");
   keys.count("rounds", s.rounds, {0, kMany}, "rounds until the run ends; 0 = until it is stopped");
   keys.count("seed", s.seed, {}, "of initial values, selection and the participants' random numbers");
   keys.custom(

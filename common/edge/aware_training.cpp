@@ -99,9 +99,7 @@ model::Graph train_aware(const model::Graph& graph, const data::View& examples, 
     part.epochs_done = epoch;
     part.training.epochs = std::min<double>(epoch + 1, plan.training.training.epochs);
     const auto done = train_centrally(*network, parameters, examples, part, clock, inner);
-    if (done && !done->result.finite)
-      fail(Error::Kind::Malformed, "training diverged: a loss or parameter became infinite in epoch " +
-                                       std::to_string(epoch + 1) + "; lower training.learning_rate");
+    if (done) require_finite(*done);
     move_towards(ranges, observed(folded, parameters, examples, plan), plan.moving_average);
   }
   folded.set_parameters(parameters);

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "common/base/error.h"
+#include "common/edge/augmentation.h"
 #include "common/learn/backprop.h"
 #include "common/learn/sgd.h"
 #include "common/learn/trace.h"
@@ -207,7 +208,6 @@ void distil(const model::Graph& teacher, const model::Graph& student, ParameterS
   if (examples.size() == 0) fail(Error::Kind::Malformed, "there are no examples to distil on");
   Distiller distiller(teacher, student, plan);
   const learn::TrainingPlan& t = plan.training.training;
-  const data::Dataset& dataset = *examples.dataset;
   const auto epochs = static_cast<std::uint32_t>(std::ceil(t.epochs - 1e-9));
   const std::size_t batch = t.batch_size == 0 ? examples.size() : t.batch_size;
   std::vector<float> features, labels, gradient(parameters.values().size());
@@ -217,6 +217,8 @@ void distil(const model::Graph& teacher, const model::Graph& student, ParameterS
         parameters,
         {.learning_rate = rate, .momentum = t.momentum, .weight_decay = t.weight_decay, .clip_norm = t.clip_norm});
     RandomStream random({plan.training.seed, "distillation", epoch, {}});
+    const data::View moved = shifted(examples, plan.training.shift, plan.training.seed, epoch);
+    const data::Dataset& dataset = *moved.dataset;
     auto order = random.permutation(examples.size());
     for (auto& index : order) index = examples.indices[index];
     const TimePoint begun = clock.now();
@@ -230,9 +232,8 @@ void distil(const model::Graph& teacher, const model::Graph& student, ParameterS
       labels.resize(indices.size() * dataset.label_size());
       dataset.read(indices, features, labels);
       const auto result = distiller.gradient(parameters, features, labels, random, gradient);
-      if (!std::isfinite(result.loss) || !sgd.step(parameters.values(), gradient))
-        fail(Error::Kind::Malformed, "training diverged: a loss or parameter became infinite in epoch " +
-                                         std::to_string(epoch + 1) + "; lower training.learning_rate");
+      done.result.finite = std::isfinite(result.loss) && sgd.step(parameters.values(), gradient);
+      require_finite(done);
       distiller.step_map(rate);
       done.result.loss += result.loss * static_cast<double>(indices.size());
       right += static_cast<double>(result.correct);

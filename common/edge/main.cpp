@@ -13,9 +13,9 @@ using namespace tributary::edge::program;
 constexpr std::string_view kSummary = "makes models, trains them, makes them small and shows what they are made of";
 
 std::vector<ModelCommand> all_commands() {
-  return {new_command(),      inspect_command(),  exits_command(),  train_command(),
-          evaluate_command(), predict_command(),  fold_command(),   prune_command(),
-          distil_command(),   quantize_command(), compare_command()};
+  return {new_command(),      inspect_command(),  exits_command(),  train_command(), evaluate_command(),
+          predict_command(),  fold_command(),     prune_command(),  share_command(), distil_command(),
+          quantize_command(), optimize_command(), compare_command()};
 }
 
 int run(const std::vector<std::string>& words) {

@@ -156,6 +156,37 @@ TEST_F(ModelProgram, DistilsATeacherIntoAStudent) {
   expect_one_line("distil teacher.onnx mlp:2-4-2 --out s.onnx --feature.teacher=relu1.out" + data, "in pairs");
 }
 
+TEST_F(ModelProgram, LetsSimilarLayersShare) {
+  write_examples("points.csv");
+  const std::string data = " --data.format=csv --data.file=points.csv";
+  ASSERT_EQ(run("train resmlp:2-8x3-2 --out deep.onnx --training.batch_size=4" + data).exit_code, 0);
+  const Outcome made = run("share deep.onnx --out shared.onnx --pairs=2 --training.epochs=3" + data);
+  EXPECT_EQ(made.exit_code, 0) << made.output;
+  EXPECT_THAT(made.output, AllOf(HasSubstr("shared by"), HasSubstr("3/3"), HasSubstr("2 sets of weights fewer")));
+  EXPECT_GE(nlohmann::json::parse(run("evaluate shared.onnx --json" + data).output).at("accuracy"), 0.9);
+  EXPECT_EQ(run("share deep.onnx --out shared.onnx --pairs=1 --similarity=cosine").exit_code, 0);
+  expect_one_line("share deep.onnx --out shared.onnx --pairs=3" + data, "has 2 pairs of layers of one shape");
+  expect_one_line("share deep.onnx --out shared.onnx", "no examples: give data.images");
+}
+
+TEST_F(ModelProgram, SearchesASmallerModelWithinALimit) {
+  write_examples("points.csv");
+  const std::string data = " --data.format=csv --data.file=points.csv";
+  ASSERT_EQ(run("train mlp:2-32-2 --out big.onnx --training.batch_size=4" + data).exit_code, 0);
+  const std::string search = "optimize big.onnx --out small.onnx --keeps=1,0.5 --training.batch_size=4" + data;
+  const Outcome made = run(search + " --max-accuracy-drop 100 --html search.html");
+  EXPECT_EQ(made.exit_code, 0) << made.output;
+  EXPECT_THAT(made.output, AllOf(HasSubstr("Pareto front:"), HasSubstr("chosen"), HasSubstr("small.onnx: ")));
+  EXPECT_THAT(read_text_file(folder_ / "search.html"), HasSubstr("Smaller forms of big.onnx"));
+  const Outcome json = run(search + " --target-bytes 900 --json");
+  EXPECT_EQ(json.exit_code, 0) << json.output;
+  EXPECT_TRUE(nlohmann::json::parse(json.output).contains("candidates"));
+  EXPECT_LE(std::filesystem::file_size(folder_ / "small.onnx"), 900U);
+  expect_one_line(search, "needs one limit: --target-bytes N or --max-accuracy-drop POINTS");
+  expect_one_line(search + " --max-accuracy-drop 1 --forms=statik", "did you mean 'static'?");
+  EXPECT_THAT(run(search + " --target-bytes 10").output, HasSubstr("no model has at most 10 bytes"));
+}
+
 TEST_F(ModelProgram, ComparesModelsAndWritesAPage) {
   write_examples("points.csv");
   const std::string data = " --data.format=csv --data.file=points.csv";
