@@ -199,14 +199,11 @@ bool RunStore::wants_models(std::uint64_t state_bytes) const {
 }
 
 void RunStore::save_models(const ModelStateView& state, const std::vector<EdgeBlob>& edges) const {
-  bool wrote = false;
   for (const EdgeBlob& edge : edges) {
     const Path path = blob_file(folder_, edge.digest);
-    if (files_.exists(path)) continue;
-    write_atomically(files_, path, edge.bytes(), options_.durability);
-    wrote = true;
+    if (!files_.exists(path)) write_atomically(files_, path, edge.bytes(), options_.durability);
   }
-  if (wrote) sync_folder(folder_ / "blobs");
+  sync_folder(folder_ / "blobs");  // also for one that a killed process has left there
   write_state(files_, state_file(folder_, state.round), state, options_.durability);
 }
 
@@ -214,11 +211,12 @@ void RunStore::models_saved(const ModelStateView& state) {
   state_round_ = state.round;
   std::set<std::string> blobs;
   for (const Digest& edge : state.edges) blobs.insert(edge.hex());
-  for (const std::string& name : files_.list(folder_ / "blobs")) {
-    if (!blobs.contains(name)) files_.remove(folder_ / "blobs" / name);
-  }
   for (const std::string& name : files_.list(states_folder(folder_))) {
     if (name != std::to_string(state.round)) files_.remove(states_folder(folder_) / name);
+  }
+  sync_folder(states_folder(folder_));  // no state outlives its edge copies
+  for (const std::string& name : files_.list(folder_ / "blobs")) {
+    if (!blobs.contains(name)) files_.remove(folder_ / "blobs" / name);
   }
   prune();
 }

@@ -89,8 +89,8 @@ class ScriptedRun {
     store().end_round(ended(round));
     store().record_round({round, R"({"round":)" + std::to_string(round) + R"(,"evaluated":true})"});
   }
-  void save_models(std::uint64_t round) {
-    const Bytes edge = to_bytes("edge");
+  void save_models(std::uint64_t round, const std::string& edge_text = "edge") {
+    const Bytes edge = to_bytes(edge_text);
     const std::vector<float> values = {1, 2, static_cast<float>(round)};
     ModelStateView state;
     state.round = round;
