@@ -33,6 +33,9 @@ namespace {
 constexpr Duration kPauseAfterAbort = std::chrono::seconds(1);
 // When participants shall come back to a coordinator that failed: it may have been started again by then.
 constexpr double kRetryAfterFailure = 5;
+// When one comes back whose session gave way to another of its name: greetings may overtake one another, so that the
+// session that came last need not be the one that lives.
+constexpr double kRetryReplaced = 10;
 // How long a participant that is dropped may take to read why.
 constexpr Duration kDropLinger = std::chrono::milliseconds(500);
 
@@ -259,7 +262,7 @@ void Server::State::joined(Session& session) {
     return;
   }
   log::info("server", session.name() + " joined from " + session.peer().address);
-  if (Session* older = roster.join(session)) older->say_goodbye("replaced by a newer session of " + session.name(), 0);
+  if (Session* older = roster.join(session)) older->say_goodbye("replaced by a newer session of " + session.name(), kRetryReplaced);
   observer.participant_joined(session.name(), session.peer().address, session.hello().examples);
   if (live) live->joined(session.name());
   if (live && !live->ended() && !live->has_selected(session.name())) send_away(session, live->number());
