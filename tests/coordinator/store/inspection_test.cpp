@@ -48,6 +48,20 @@ TEST_F(InspectionTest, AWholeStoreIsToldAsItIs) {
   EXPECT_EQ(it.updates_checked, 4U) << "those of rounds 1 and 2 are in the models saved";
 }
 
+TEST_F(InspectionTest, UpdatesOfAnAbortedRoundMayBeGone) {
+  SimulatedDisk disk;
+  ScriptedRun run(disk, /*keep_rounds=*/0);
+  run.open();
+  run.begin();
+  run.open_round(1);
+  run.add("bob", 1, false);
+  RoundEnded aborted = ScriptedRun::ended(1);
+  aborted.published = false;
+  run.store().end_round(aborted);
+  EXPECT_THAT(disk.list("store/spool"), IsEmpty());
+  EXPECT_THAT(inspect(disk, "store").damage, IsEmpty());
+}
+
 TEST_F(InspectionTest, WhereThereIsNoStoreItSaysSo) {
   EXPECT_THROW(inspect(disk_, "elsewhere"), Error);
 }
