@@ -41,6 +41,9 @@ struct StoreOptions {
   std::uint64_t keep_rounds = 1;
   // Rounds at most from one saving of the models to the next; what a start makes again of their updates.
   std::uint64_t checkpoint_rounds = 16;
+  // Updates of so many bytes at most go into the round's log, so that many share one sync; larger ones are files of
+  // their own.
+  std::uint64_t small_update_bytes = 64U << 10;
   // What the run is begun with, for begin(): key, value.
   std::vector<std::pair<std::string, std::string>> configuration;
 };
@@ -53,9 +56,6 @@ struct EdgeBlob {
 
 class RunStore {
  public:
-  // Updates of so many bytes at most go into the round's log, so that many share one sync.
-  static constexpr std::uint64_t kSmallUpdateBytes = 64U << 10;
-
   // Makes the folders where they are missing. `uploads`: the same disk for the files of the spool, where they shall be
   // made in another way (recycled_files.h). Both must outlive the store. Throws Corrupt, naming what is damaged, and
   // Unavailable.

@@ -100,6 +100,7 @@ Weather draw_weather(std::uint64_t seed) {
   weather.settings = draw_settings(draw, participants);
   weather.store.keep_rounds = draw.from(0, 2);
   weather.store.checkpoint_rounds = draw.from(1, 4);
+  if (draw.chance(0.5)) weather.store.small_update_bytes = draw.from(0, 120);  // some, or all, are files
   weather.declines = draw.intensity(0.5);
   weather.examples_per_second = draw.chance(0.3) ? 0 : draw.magnitude(0.5, 100);
   weather.most_work = draw.chance(0.3) ? Duration::zero() : draw.time(0.0001, 0.3);

@@ -52,7 +52,7 @@ class ScriptedRun {
   static Bytes update(const std::string& participant, std::uint64_t round, bool small) {
     const std::string piece = participant + std::to_string(round) + ";";
     std::string text = piece;
-    while (!small && text.size() <= RunStore::kSmallUpdateBytes) text += piece;
+    while (!small && text.size() <= StoreOptions().small_update_bytes) text += piece;
     return to_bytes(text);
   }
   UpdateAccepted accepted(const std::string& participant, std::uint64_t round, bool small) {
