@@ -4,6 +4,8 @@
 #include <cmath>
 #include <utility>
 
+#include "heap.h"
+
 #include "common/base/error.h"
 #include "common/data/dataset.h"
 #include "common/model/zoo.h"
@@ -465,8 +467,13 @@ Federation::Federation(std::uint64_t seed, const Weather& weather, Sabotage sabo
   oracle_.set_mischief(
       [this](const std::string& who, wire::Message message) { return mischief(who, std::move(message)); });
   if (sabotage == Sabotage::LyingDisk) coordinator_->machine.disk().lie_about_syncs();
-  for (const std::string& name : weather_.names)
+  for (const std::string& name : weather_.names) {
     participants_.push_back(std::make_unique<Participant>(world_, weather_.most_work, seed, name));
+  }
+  for (const auto& each : participants_) {
+    const bool is_honest = weather_.mischief == 0 || each != participants_.front();
+    if (is_honest) oracle_.watch(each->name, each->examples);
+  }
 }
 
 Federation::~Federation() = default;
@@ -488,13 +495,15 @@ bool Federation::tend() {
 }
 
 Verdict Federation::run() {
+  const std::int64_t before = live_bytes();
+  begin_peak();
   plan_mishap();
   if (!world_.run_until([this] { return tend(); })) oracle_.violated("nothing can happen any more");
   if (oracle_.violation()) abandon();
   std::size_t leaked = coordinator_->gate.leaked_exceptions();
   for (const auto& each : participants_) leaked += each->gate.leaked_exceptions();
   if (leaked > 0) oracle_.violated("an exception has left a coroutine");
-  return {oracle_.violation(), oracle_.fingerprint(), oracle_.counts(), starts_};
+  return {oracle_.violation(), oracle_.fingerprint(), oracle_.counts(), starts_, peak_bytes() - before};
 }
 
 // Ends everything that is under way, so that it can be taken down.

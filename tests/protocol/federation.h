@@ -38,7 +38,8 @@ struct Verdict {
   std::optional<std::string> violation;  // what did not hold
   Checksum fingerprint;                  // of all that was said, and when
   Oracle::Counts counts;
-  std::uint64_t starts = 0;  // of coordinators
+  std::uint64_t starts = 0;     // of coordinators
+  std::int64_t peak_bytes = 0;  // allocated by all of it together, disks included
 };
 
 class Federation {

@@ -8,6 +8,7 @@
 #include "federation.h"
 
 #include "common/base/error.h"
+#include "common/model/skeleton.h"
 #include "common/wire/frame.h"
 
 namespace tributary::protocol {
@@ -42,7 +43,11 @@ std::string detail_of(const wire::Message& message) {
 }  // namespace
 
 Oracle::Oracle(const model::Graph& graph, const coordinator::Settings& settings, const Clock& clock, bool tells)
-    : clock_(clock), tells_(tells), reference_(graph, settings) {}
+    : clock_(clock), tells_(tells), reference_(graph, settings), skeleton_(model::pack_skeleton(graph)) {}
+
+void Oracle::watch(const std::string& participant, const data::View& examples) {
+  apprentices_.emplace(participant, Apprentice(participant, examples, clock_));
+}
 
 void Oracle::violated(const std::string& what) {
   note("VIOLATED: " + what);
@@ -88,12 +93,26 @@ std::vector<wire::Message> Oracle::said_up(std::uint64_t line, const std::string
 void Oracle::hear(std::uint64_t line, const std::string& participant, const wire::Update& update) {
   const auto key = std::pair(Key{update.round, participant}, update.checksum);
   refused_.erase(key);  // it is on offer again
-  Sent& sent = sent_[key];
+  const auto [at, is_new] = sent_.try_emplace(key);
+  if (is_new) check_learnt(participant, update);
+  Sent& sent = at->second;
   sent.announced.push_back(update);
   if (sent.blob.size() < update.blob_bytes) sent.blob.resize(update.blob_bytes);
   OnLine& here = lines_[line];
   here.announced[update.round].insert(update.checksum);
   here.sending = key;
+}
+
+// A participant keeps what the encoding of an update left out exactly when that update counts.
+void Oracle::check_learnt(const std::string& participant, const wire::Update& update) {
+  const auto apprentice = apprentices_.find(participant);
+  if (apprentice == apprentices_.end()) return;
+  const auto offer = offered_.find(update.round);
+  const Bytes* const edge = reference_.find_edge(update.edge);
+  if (offer == offered_.end() || offer->second.edge != update.edge || edge == nullptr)
+    return violated(text_of(update.round, participant) + " is made of an edge copy that was not offered");
+  if (apprentice->second.learn(offer->second, skeleton_, *edge) != update.checksum)
+    violated(text_of(update.round, participant) + " is not what it has learnt");
 }
 
 void Oracle::hear(std::uint64_t line, const wire::Data& data) {
@@ -108,8 +127,8 @@ void Oracle::said_down(std::uint64_t line, const std::string& participant, const
   take_in('<', line, participant, message);
   if (const auto* verdict = std::get_if<wire::Verdict>(&message)) hear(line, participant, *verdict);
   if (const auto* offer = std::get_if<wire::Offer>(&message)) {
-    const auto [at, first] = offered_.try_emplace(offer->round, offer->edge);
-    if (!first && at->second != offer->edge)
+    const auto [at, first] = offered_.try_emplace(offer->round, *offer);
+    if (!first && at->second.edge != offer->edge)
       violated("round " + std::to_string(offer->round) + " is offered with another edge copy than before");
   }
 }
@@ -131,6 +150,7 @@ void Oracle::hear(std::uint64_t line, const std::string& participant, const wire
     ++counts_.refused;
     // When it starts, the coordinator need not know any more what was counted before the last round.
     const bool is_forgotten = verdict.round < last_ended_at_start_;
+    if (is_forgotten) apprentices_.erase(participant);  // it cannot know better
     if (!is_forgotten && announced.size() == 1) refused_.insert({key, *announced.begin()});
   }
   if (verdict.round <= last_ended_) check_promises(verdict.round);
@@ -212,6 +232,10 @@ void Oracle::look_at(const store::PastRound& past, const std::optional<store::Ro
   ++counts_.rounds;
   if (!log) return violated("round " + std::to_string(last_ended_) + " is over, and its log is gone already");
   keep(last_ended_, *log, true);
+  for (const auto& [participant, checksum] : round.counted) {
+    const auto apprentice = apprentices_.find(participant);
+    if (apprentice != apprentices_.end()) apprentice->second.counted(last_ended_, checksum);
+  }
   check_record(past, *log);
   check_promises(last_ended_);
   if (past.ended.published) check_aggregate(past, *log);

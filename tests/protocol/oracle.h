@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "apprentice.h"
 #include "network.h"
 #include "reference.h"
 
@@ -28,6 +29,8 @@ class Oracle final : public Ear {
   // What a participant does that does not keep to the protocol: asked of each thing it says.
   using Mischief = std::function<std::vector<wire::Message>(const std::string& participant, wire::Message message)>;
   void set_mischief(Mischief mischief) { mischief_ = std::move(mischief); }
+  // What this participant learns is compared with what it must learn.
+  void watch(const std::string& participant, const data::View& examples);
 
   std::vector<wire::Message> said_up(std::uint64_t line, const std::string& participant,
                                      wire::Message message) override;
@@ -78,6 +81,7 @@ class Oracle final : public Ear {
   void check_aggregate(const coordinator::store::PastRound& past, const coordinator::store::RoundContents& log);
   void check_record(const coordinator::store::PastRound& past, const coordinator::store::RoundContents& log);
   void check_promises(std::uint64_t round);
+  void check_learnt(const std::string& participant, const wire::Update& update);
   std::optional<Counted> what_was_sent(std::uint64_t round, const coordinator::store::UpdateAccepted& accepted);
 
   const Clock& clock_;
@@ -87,7 +91,9 @@ class Oracle final : public Ear {
   std::map<std::uint64_t, OnLine> lines_;
   std::map<std::pair<Key, Checksum>, Sent> sent_;
   std::map<std::uint64_t, Round> rounds_;
-  std::map<std::uint64_t, Digest> offered_;         // edge copies, by round
+  Bytes skeleton_;  // the model offered
+  std::map<std::string, Apprentice> apprentices_;
+  std::map<std::uint64_t, wire::Offer> offered_;    // edge copies, by round
   std::map<Key, std::set<Checksum>> acknowledged_;  // one of these counts
   std::set<std::pair<Key, Checksum>> refused_;      // these do not
   std::uint64_t last_ended_ = 0, last_ended_at_start_ = 0;

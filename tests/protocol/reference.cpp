@@ -18,7 +18,14 @@ Reference::Reference(const model::Graph& graph, const coordinator::Settings& set
 
 void Reference::publish(std::uint64_t round) {
   model_ = model::digest_of(global_);
-  edge_ = sha256(publisher_.publish(global_, round).blob);
+  Bytes blob = publisher_.publish(global_, round).blob;
+  edge_ = sha256(blob);
+  edges_.try_emplace(edge_, std::move(blob));
+}
+
+const Bytes* Reference::find_edge(const Digest& edge) const {
+  const auto at = edges_.find(edge);
+  return at == edges_.end() ? nullptr : &at->second;
 }
 
 void Reference::apply(const std::vector<Counted>& updates, std::uint64_t round) {

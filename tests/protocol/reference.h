@@ -4,6 +4,7 @@
 // step. What the coordinator publishes must be this, bit for bit.
 #pragma once
 
+#include <map>
 #include <vector>
 
 #include "common/model/graph.h"
@@ -24,6 +25,8 @@ class Reference {
   void apply(const std::vector<Counted>& updates, std::uint64_t round);
   const Digest& model() const { return model_; }
   const Digest& edge() const { return edge_; }
+  // The edge copy of that name, one of all there were; nullptr when there was none.
+  const Bytes* find_edge(const Digest& edge) const;
 
  private:
   void publish(std::uint64_t round);
@@ -33,6 +36,7 @@ class Reference {
   std::vector<float> velocity_;
   coordinator::EdgePublisher publisher_;
   Digest model_, edge_;
+  std::map<Digest, Bytes> edges_;
 };
 
 }  // namespace tributary::protocol
