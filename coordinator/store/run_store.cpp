@@ -68,6 +68,8 @@ void RunStore::read() {
     if (states.back() > history_.last_published())
       fail(Error::Kind::Corrupt, source + ": ends with round " + std::to_string(last_ended_) +
                                      ", but the models of round " + std::to_string(states.back()) + " are there");
+    // As durable as what is removed because of it: the process that wrote it may have failed before its entry was.
+    sync_folder(states_folder(folder_));
     state_round_ = states.back();
   }
   check_round_logs(history_, logs, folder_);

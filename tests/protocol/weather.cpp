@@ -82,7 +82,7 @@ void draw_network(Draw& draw, Weather& weather) {
   weather.chunk_bytes = draw.from(16, 400);
   weather.window_bytes = draw.one_of<std::size_t>({64, 1024, 65536});
   weather.cut_lines = draw.intensity(0.7);
-  weather.frames_before_cut = draw.from(1, 60);
+  weather.frames_before_cut = static_cast<std::uint64_t>(draw.magnitude(1, 60));
   weather.half_cuts = draw.intensity(1);
   weather.most_late = draw.time(0.01, 60);
   weather.refused = draw.intensity(0.5);

@@ -62,6 +62,21 @@ TEST_F(InspectionTest, UpdatesOfAnAbortedRoundMayBeGone) {
   EXPECT_THAT(inspect(disk, "store").damage, IsEmpty());
 }
 
+// Files of the spool are written over: a crash may leave the old name with the new bytes.
+TEST_F(InspectionTest, WhatIsLeftOfAnUpdateThatNothingNeedsIsNotedAndNoDamage) {
+  SimulatedDisk disk;
+  ScriptedRun run(disk);
+  run.open();
+  run.begin();
+  run.whole_round(1);
+  run.save_models(1);
+  disk.create(run.store().spool() / run.store().round(1).accepted[1].file)->write_at(0, to_bytes("of another"));
+  const Inspection it = inspect(disk, "store");
+  EXPECT_THAT(it.damage, IsEmpty());
+  ASSERT_THAT(it.notes, SizeIs(1));
+  EXPECT_THAT(it.notes[0], HasSubstr("not needed any more"));
+}
+
 TEST_F(InspectionTest, WhereThereIsNoStoreItSaysSo) {
   EXPECT_THROW(inspect(disk_, "elsewhere"), Error);
 }

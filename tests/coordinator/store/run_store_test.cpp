@@ -197,6 +197,28 @@ TEST_F(RunStoreTest, WhatAStartHasFoundIsThereAlsoWhenThePowerIsCutThen) {
   }
 }
 
+// Nothing is removed because of a state before that is durable, whoever wrote it.
+TEST_F(RunStoreTest, AStateWhoseSyncFailedIsMadeDurableByTheNextStart) {
+  begin();
+  run_.whole_round(1);
+  const std::uint64_t begun = disk_.operations();
+  run_.save_models(1);
+  const std::uint64_t operations = disk_.operations() - begun;
+  for (std::uint64_t at = 0; at < operations; ++at) {
+    run_.close();
+    disk_ = SimulatedDisk();
+    begin();
+    run_.whole_round(1);
+    disk_.fail_at(disk_.operations() + at);
+    EXPECT_ANY_THROW(run_.save_models(1));
+    reopen(Loss::Nothing);
+    run_.whole_round(2);
+    run_.whole_round(3);
+    reopen(Loss::Everything);
+    ASSERT_THAT(inspect(disk_, "store").damage, IsEmpty()) << "failure at " << at;
+  }
+}
+
 TEST_F(RunStoreTest, EveryStateThatACrashLeavesHasItsEdgeCopies) {
   for (std::uint64_t seed = 0; seed < 200; ++seed) {
     run_.close();
