@@ -1,6 +1,7 @@
 #include "coordinator/recycled_files.h"
 
 #include <algorithm>
+#include <exception>
 #include <iterator>
 #include <string>
 #include <utility>
@@ -22,7 +23,7 @@ class RecycledFiles::Overwritten final : public File {
   ~Overwritten() override {
     try {
       cut();
-    } catch (const Error& e) {
+    } catch (const std::exception& e) {
       log::warning("spool", e.what());
     }
     owner_.forget(written_);
@@ -86,7 +87,7 @@ RecycledFiles::~RecycledFiles() {
     each.file.reset();
     try {
       files_.remove(each.path);
-    } catch (const Error& e) {
+    } catch (const std::exception& e) {
       log::warning("spool", e.what());
     }
   }

@@ -8,6 +8,9 @@
 namespace tributary::coordinator {
 
 namespace {
+// When one comes back whose session gave way to another of its name: greetings may overtake one another, so that the
+// session that came last need not be the one that lives.
+constexpr double kRetryReplaced = 10;
 // Beyond its time, so that a participant that is kept out does not come too early.
 constexpr double kLaterSeconds = 1;
 }  // namespace
@@ -27,7 +30,8 @@ void Server::State::joined(Session& session) {
     kept_out.erase(until);
   }
   log::info("server", session.name() + " joined from " + session.peer().address);
-  if (Session* older = roster.join(session)) older->say_goodbye("replaced by a newer session of " + session.name(), 0);
+  if (Session* older = roster.join(session))
+    older->say_goodbye("replaced by a newer session of " + session.name(), kRetryReplaced);
   observer.participant_joined(session.name(), session.peer().address, session.hello().examples);
   if (live) live->joined(session.name());
   if (live && !live->ended() && !live->has_selected(session.name())) send_away(session, live->number());

@@ -42,6 +42,9 @@ struct StoreOptions {
   std::uint64_t keep_rounds = 1;
   // Rounds at most from one saving of the models to the next; what a start makes again of their updates.
   std::uint64_t checkpoint_rounds = 16;
+  // Updates of so many bytes at most go into the round's log, so that many share one sync; larger ones are files of
+  // their own.
+  std::uint64_t small_update_bytes = 64U << 10;
   // What the run is begun with, for begin(): key, value.
   std::vector<std::pair<std::string, std::string>> configuration;
 };
@@ -54,9 +57,6 @@ struct EdgeBlob {
 
 class RunStore {
  public:
-  // Updates of so many bytes at most go into the round's log, so that many share one sync.
-  static constexpr std::uint64_t kSmallUpdateBytes = 64U << 10;
-
   // Makes the folders where they are missing. `uploads`: the same disk for large files that come and go, those of the
   // spool and saved models, where they shall be made in another way (recycled_files.h). Both must outlive the store.
   // Throws Corrupt, naming what is damaged, and Unavailable.

@@ -57,6 +57,35 @@ TEST_F(DurabilityTest, AnAcknowledgedUpdateSurvivesAndTheRoundGoesOnWithIt) {
   EXPECT_EQ(record(1).accepted, 2U);
 }
 
+// By how much an update is clipped is written down with it: the bytes in the spool do not say.
+TEST_F(DurabilityTest, AClippedUpdateCountsAfterTheCrashAsItWouldHaveBefore) {
+  settings_.update_clip_norm = 0.5;
+  settings_.rounds = 2;
+  settings_.round.participants = Share::parse("2");
+  start({"alice", "bob"});
+  std::vector<ScriptedUpdate> first{take_part(alice()), take_part(bob())};
+  const Digest after_first = record(1).model_digest;
+  EXPECT_EQ(record(1).clipped, 2U);
+  EXPECT_NE(after_first, reference(first)) << "nothing was clipped";
+  take_part(alice());
+  crashes();
+  restart({"alice", "bob"});  // round 1 is made again from its updates, round 2 goes on
+  take_part(bob());
+  const RoundRecord crashed = record(2);
+  EXPECT_EQ(crashed.clipped, 2U);
+
+  crashes();
+  disk_ = SimulatedDisk();
+  observed_.records.clear();
+  start({"alice", "bob"});
+  take_part(alice());
+  take_part(bob());
+  EXPECT_EQ(record(1).model_digest, after_first);
+  take_part(alice());
+  take_part(bob());
+  EXPECT_EQ(record(2).model_digest, crashed.model_digest);
+}
+
 TEST_F(DurabilityTest, TheRunKeepsItsName) {
   open();
   alice().connects();

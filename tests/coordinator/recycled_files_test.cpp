@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "common/base/error.h"
+#include "common/base/simulated_disk.h"
 
 namespace tributary::coordinator {
 namespace {
@@ -136,6 +137,19 @@ TEST_F(RecycledFilesTest, WhatACrashedProcessKeptIsRemovedAndNothingElse) {
 TEST_F(RecycledFilesTest, RemovingWhatIsNotThereDoesNothing) {
   files_->remove(folder_ / "nothing");
   EXPECT_THAT(on_disk(), IsEmpty());
+}
+
+// A simulated machine that has crashed throws something other than an Error.
+TEST(RecycledFilesOnADeadMachine, GoInSilence) {
+  SimulatedDisk disk;
+  RecycledFiles files(disk, "idle");
+  files.create("a")->write_at(0, to_bytes("long"));
+  files.remove("a");
+  const auto again = files.create("a");
+  again->write_at(0, to_bytes("s"));
+  files.create("b")->write_at(0, to_bytes("b"));
+  files.remove("b");
+  disk.crash();
 }
 
 }  // namespace
