@@ -276,5 +276,24 @@ TEST_F(SecondTryTest, APeerThatAsksAndNeverReadsIsCutOff) {
   EXPECT_LT(seconds(clock_.now().time_since_epoch()), 1);
 }
 
+TEST_F(SecondTryTest, WhoIsSentAwayForTalkingIsKeptOutForAWhile) {
+  settings_.limits.message_burst = 100;
+  start({"alice", "bob", "mallory"});
+  ScriptedParticipant& mallory = participant("mallory");
+  mallory.expects<wire::Offer>();
+  for (std::uint64_t i = 0; i < 200; ++i) mallory.says(wire::Decline{99, "no"});
+  mallory.expects_goodbye("more than 100 messages at once");
+  mallory.loses_its_line();
+  mallory.connects();
+  mallory.says(wire::Hello{});
+  mallory.expects<wire::Welcome>();
+  mallory.expects_goodbye("out of protocol a moment ago");
+  EXPECT_EQ(server_->connected().size(), 2U);
+  mallory.loses_its_line();
+  pass(settings_.limits.expelled_seconds);
+  mallory.joins();
+  EXPECT_EQ(server_->connected().size(), 3U);
+}
+
 }  // namespace
 }  // namespace tributary::coordinator
