@@ -123,6 +123,26 @@ const std::vector<Misdeed>& misdeeds() {
        [](ScriptedParticipant& mallory, ScriptedUpdate) { mallory.says(wire::Offer{}); }},
       {"ASecondHello", "out of protocol", true,
        [](ScriptedParticipant& mallory, ScriptedUpdate) { mallory.says(wire::Hello{}); }},
+      {"AMessageThatPointsAtItself", "out of protocol", true,
+       [](ScriptedParticipant& mallory, ScriptedUpdate) {
+         // One segment of one word: a struct whose only pointer is its own.
+         ByteWriter frame;
+         for (const std::uint32_t half : {16U, 0U, 1U, 0xFFFFFFFCU, 0x00010000U}) frame.put(half);
+         mallory.sends_raw(frame.take());
+       }},
+      {"AMessageOfAnUnknownKind", "out of protocol", true,
+       [](ScriptedParticipant& mallory, ScriptedUpdate) {
+         // A struct of one word of data, that of the kind, and no pointers.
+         ByteWriter frame;
+         for (const std::uint32_t half : {24U, 0U, 2U, 0U, 1U, 0x0000FFFFU, 0U}) frame.put(half);
+         mallory.sends_raw(frame.take());
+       }},
+      {"AnEmptyFrame", "out of protocol", true,
+       [](ScriptedParticipant& mallory, ScriptedUpdate) {
+         ByteWriter frame;
+         frame.put(0U);
+         mallory.sends_raw(frame.take());
+       }},
       {"Noise", "out of protocol", true,
        [](ScriptedParticipant& mallory, ScriptedUpdate) {
          Bytes noise(4 + 64, std::byte{0xa5});
