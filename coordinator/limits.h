@@ -16,8 +16,7 @@ struct Limits {
   // limits.connections: lines, greeted or not. As many as the process may have open files, less some for itself, when
   // that is fewer. A line more is closed at once.
   std::uint32_t connections = 65536;
-  // limits.unauthenticated: of them, those whose handshake is not over. One more ends the oldest. A silent one costs
-  // about 4 KiB, one in the middle of its handshake about 32 KiB.
+  // limits.unauthenticated: of them, those whose handshake is not over. One more ends the oldest.
   std::uint32_t unauthenticated = 16384;
   // limits.handshake_seconds: from its being accepted to the end of its handshake; then it is closed.
   double handshake_seconds = 8;

@@ -66,7 +66,8 @@ asio::awaitable<void> Session::run() {
   writer.spawn("outbox", write());
   End end = co_await caught(converse());
   if (why_.empty()) why_ = !outbox_.complaint().empty() ? outbox_.complaint() : end.why;
-  if (end.broke_protocol && !ending_) {
+  // One that asks and does not read is no slow reader: those have little to be told.
+  if ((end.broke_protocol || !outbox_.complaint().empty()) && !ending_) {
     leave(Departure::Expelled);
     host_.broke_protocol(*this, why_);
     say_goodbye("out of protocol: " + why_, kRetrySeconds + terms_.limits.expelled_seconds);
@@ -190,7 +191,7 @@ void Session::begin_ending(Duration linger) {
 void Session::count_message() {
   if (!allowance_.take(runtime_.clock().now())) {
     out_of_protocol("more than " + std::to_string(terms_.limits.message_burst) +
-                    " short messages at once; see limits.message_burst and limits.messages_per_second");
+                    " messages at once; see limits.message_burst and limits.messages_per_second");
   }
 }
 
