@@ -97,7 +97,7 @@ store::ModelStateView GlobalModel::state() const {
 std::vector<store::EdgeBlob> GlobalModel::edge_blobs() const {
   std::vector<store::EdgeBlob> blobs;
   for (const EdgeHistory::Copy& copy : history_.copies()) {
-    blobs.push_back({copy.digest, [blob = copy.blob] { return blob->blob(); }});
+    blobs.push_back({copy.digest, std::shared_ptr<const Bytes>(copy.blob, &copy.blob->blob())});
   }
   return blobs;
 }
