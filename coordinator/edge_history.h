@@ -36,6 +36,10 @@ class EdgeHistory {
 
   // The copy that is the present one from now on.
   void add(const Digest& digest, std::shared_ptr<const wire::FramedBlob> blob);
+  // The present copy is about to be replaced: lets go of it unless it stays beside the next.
+  void make_room() {
+    if (copies_ == 0) kept_.clear();
+  }
   // Whether a difference to it can be made.
   bool has(const Digest& digest) const;
   // Makes the differences to these bases, where there is none yet. For a worker. REQUIRES: has() each.

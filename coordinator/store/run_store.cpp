@@ -203,7 +203,7 @@ void RunStore::save_models(const ModelStateView& state, const std::vector<EdgeBl
   for (const EdgeBlob& edge : edges) {
     const Path path = blob_file(folder_, edge.digest);
     if (saved_edges_.contains(edge.digest)) continue;
-    write_atomically(uploads_, path, edge.bytes(), options_.durability);
+    write_atomically(uploads_, path, *edge.bytes, options_.durability);
   }
   sync_folder(folder_ / "blobs");
   write_state(uploads_, state_file(folder_, state.round), state, options_.durability);

@@ -20,6 +20,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -49,10 +50,10 @@ struct StoreOptions {
   std::vector<std::pair<std::string, std::string>> configuration;
 };
 
-// An edge copy to keep with the models; its bytes are asked for when they are not there yet.
+// An edge copy to keep with the models.
 struct EdgeBlob {
   Digest digest;
-  std::function<Bytes()> bytes;
+  std::shared_ptr<const Bytes> bytes;
 };
 
 class RunStore {

@@ -96,7 +96,7 @@ class ScriptedRun {
     state.round = round;
     state.edges = {sha256(edge)};
     state.global = values;
-    store().save_models(state, {{sha256(edge), [&] { return edge; }}});
+    store().save_models(state, {{sha256(edge), std::make_shared<const Bytes>(edge)}});
     store().models_saved(state);
   }
 
