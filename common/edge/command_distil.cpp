@@ -25,7 +25,8 @@ void bind(options::Keys& keys, Settings& s) {
   keys.text("feature.teacher", s.plan.teacher_feature,
             "a value in the middle of the teacher that the student's is drawn to; empty = none");
   keys.text("feature.student", s.plan.student_feature, "the student's, by a learnt linear map where widths differ");
-  keys.number("feature.weight", s.plan.feature_weight, {0, 1e6}, "of the features in the loss");
+  keys.number("feature.weight", s.plan.feature_weight, {0, 1e6},
+              "of the features in the loss, each measured by the teacher's");
   bind_sources(keys, s.examples, "training examples");
   bind_training(keys, s.plan.training);
 }

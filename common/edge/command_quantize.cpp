@@ -17,6 +17,7 @@ struct Settings {
   std::string calibration = "min_max";
   std::string weights = "int8";
   std::string scales = "channel";
+  std::string ranges = "averaged";
   CalibrationPlan plan;
   CentralPlan training;
 };
@@ -37,6 +38,8 @@ void bind(options::Keys& keys, Settings& settings) {
   keys.choice("scales", settings.scales, {"channel", "tensor"}, "a scale for each output channel, or for each weight");
   keys.choice("calibration.method", settings.calibration, {"min_max", "percentile", "mse", "entropy"},
               "how a range is chosen from the values seen (scheme static)");
+  keys.choice("ranges", settings.ranges, {"averaged", "learnt"},
+              "how ranges move while the model trains (scheme aware): towards what each epoch shows, or by gradient");
   keys.number("calibration.kept", settings.plan.kept, {0.51, 1}, "share of the values that percentile keeps");
   keys.count("calibration.examples", settings.plan.examples, {0, 1e9}, "examples to calibrate on; 0 = all");
   bind_sources(keys, settings.examples, "examples to calibrate or train on (schemes static, aware)");
@@ -62,7 +65,9 @@ model::Graph quantize(const model::Graph& folded, const options::Keys& keys, con
   const data::View examples = open_examples(keys, settings.examples.data, folded);
   CalibrationPlan plan = settings.plan;
   plan.method = calibration_from(settings.calibration);
-  if (settings.scheme == "aware") return train(folded, examples, keys, settings, {weights, settings.training, plan});
+  const auto ranges = settings.ranges == "learnt" ? AwarePlan::Ranges::Learnt : AwarePlan::Ranges::Averaged;
+  if (settings.scheme == "aware")
+    return train(folded, examples, keys, settings, {weights, settings.training, plan, ranges});
   return quantize_static(folded, calibrate(folded, examples, quantized_values(folded), plan), weights);
 }
 

@@ -25,6 +25,13 @@ void soften(std::span<const float> z, double temperature, std::vector<double>& p
   for (double& one : p) one /= sum;
 }
 
+// Of values that are not all 0; else 1.
+double mean_square(std::span<const float> values) {
+  double sum = 0;
+  for (const float value : values) sum += double{value} * double{value};
+  return sum > 0 ? sum / static_cast<double>(values.size()) : 1;
+}
+
 // A matrix that maps the student's feature to the teacher's, learnt along with the student.
 class Map {
  public:
@@ -173,7 +180,7 @@ class Distiller {
 
   void middle(const Lesson& lesson, learn::Tap& tap, std::size_t examples, Result& result) {
     if (!map_.is_made()) map_.reset(tap.width, lesson.width, plan_.training.seed);
-    const double weight = plan_.feature_weight / static_cast<double>(examples);
+    const double weight = plan_.feature_weight / (mean_square(lesson.feature) * static_cast<double>(examples));
     for (std::size_t e = 0; e < examples; ++e)
       result.loss += weight * map_.add(tap.rows.subspan(e * tap.width, tap.width),
                                        std::span(lesson.feature).subspan(e * lesson.width, lesson.width), weight,

@@ -1,67 +1,18 @@
 // tributary-model as its users meet it: a process, its output and its exit code.
 
-#include <cstdio>
-#include <filesystem>
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
-#include <sys/wait.h>
-
 #include "common/model/zoo.h"
+#include "tests/edge/model_process.h"
 
 namespace tributary::edge {
 namespace {
 
 using ::testing::AllOf;
-using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-struct Outcome {
-  int exit_code = -1;
-  std::string output;  // standard output and standard error
-};
+using testing::Outcome;
 
-class ModelProgram : public ::testing::Test {
- protected:
-  void SetUp() override {
-    folder_ = Path(::testing::TempDir()) / ("model_program_" + std::to_string(getpid()));
-    std::filesystem::create_directories(folder_);
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
-  // REQUIRES: arguments without quotes.
-  Outcome run(const std::string& arguments) {
-    const std::string command = "cd '" + folder_.string() + "' && '" TRIBUTARY_MODEL_PROGRAM "' " + arguments + " 2>&1";
-    Outcome outcome;
-    FILE* pipe = popen(command.c_str(), "r");
-    if (pipe == nullptr) return outcome;
-    for (int c = std::fgetc(pipe); c != EOF; c = std::fgetc(pipe)) outcome.output += static_cast<char>(c);
-    outcome.exit_code = WEXITSTATUS(pclose(pipe));
-    return outcome;
-  }
-
-  // A separable problem of two features and two classes.
-  void write_examples(const std::string& name) {
-    std::string text = "a,b,class\n";
-    for (int i = 0; i < 40; ++i) {
-      const double shift = i % 2 == 0 ? 1 : -1;
-      text += std::to_string(shift + 0.02 * i) + "," + std::to_string(0.01 * i - shift) + "," + std::to_string(i % 2) +
-              "\n";
-    }
-    write_text_file(folder_ / name, text);
-  }
-
-  void expect_one_line(const std::string& arguments, const std::string& part) {
-    const Outcome outcome = run(arguments);
-    EXPECT_NE(outcome.exit_code, 0) << arguments;
-    EXPECT_THAT(outcome.output, AllOf(StartsWith("tributary-model: "), HasSubstr(part), EndsWith("\n"))) << arguments;
-    EXPECT_EQ(std::count(outcome.output.begin(), outcome.output.end(), '\n'), 1) << outcome.output;
-  }
-
-  Path folder_;
-};
+class ModelProgram : public testing::ModelProcess {};
 
 TEST_F(ModelProgram, AddsTheEnsembleOverTheExitsOfAnExport) {
   auto graph = model::make_zoo_model("odl:6-10x3-2", 1);
