@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "common/base/error.h"
-#include "common/codec/edge_delta.h"
 
 namespace tributary::coordinator {
 
@@ -32,18 +31,24 @@ bool EdgeHistory::has(const Digest& digest) const {
   return at != kept_.end() && at != kept_.begin();
 }
 
-void EdgeHistory::make(const std::set<Digest>& bases) {
-  if (std::includes(made_.begin(), made_.end(), bases.begin(), bases.end())) return;
+std::shared_ptr<const codec::EdgeIntegers> EdgeHistory::integers_of(Copy& copy) const {
+  if (copy.integers) return copy.integers;
   codec::DecodeLimits limits;
   limits.max_parameters = layout_->size();
   limits.threads = threads_;
-  const auto integers = [&](const Copy& copy) { return codec::edge_integers(copy.blob->blob(), layout_, limits); };
-  const codec::EdgeIntegers present = integers(kept_.front());
+  auto integers = std::make_shared<const codec::EdgeIntegers>(codec::edge_integers(copy.blob->blob(), layout_, limits));
+  if (layout_->size() * (std::uint64_t{copies_} + 1) <= kLeastBytes) copy.integers = integers;
+  return integers;
+}
+
+void EdgeHistory::make(const std::set<Digest>& bases) {
+  if (std::includes(made_.begin(), made_.end(), bases.begin(), bases.end())) return;
+  const auto present = integers_of(kept_.front());
   for (const Digest& base : bases) {
     if (!made_.insert(base).second) continue;
     const auto copy = std::find_if(kept_.begin(), kept_.end(), [&](const Copy& c) { return c.digest == base; });
     TRIBUTARY_CHECK(copy != kept_.end());
-    Bytes delta = codec::encode_edge_delta(integers(*copy), present, *layout_, threads_);
+    Bytes delta = codec::encode_edge_delta(*integers_of(*copy), *present, *layout_, threads_);
     const wire::FramedBlob& whole = *kept_.front().blob;
     if (delta.size() >= whole.blob_bytes()) continue;
     const Digest digest = sha256(delta);

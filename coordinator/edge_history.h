@@ -5,7 +5,7 @@
 //
 // Memory: the blobs of the copies kept, together at most half the model's float32 bytes or 16 MiB, whichever is more (a
 // half-pruned copy takes about 0.45 bytes a parameter); and the differences made; while one is made, 5 bytes a
-// parameter.
+// parameter. Of models so small that 16 MiB hold the integers of all copies, also these, at 1 byte a parameter.
 //
 // Life: add() each copy when it is published; make() before a round; deltas() any number of times. One thread at a
 // time.
@@ -18,6 +18,7 @@
 #include <set>
 #include <utility>
 
+#include "common/codec/edge_delta.h"
 #include "common/model/parameters.h"
 #include "coordinator/broadcast.h"
 
@@ -28,6 +29,7 @@ class EdgeHistory {
   struct Copy {
     Digest digest;
     std::shared_ptr<const wire::FramedBlob> blob;
+    std::shared_ptr<const codec::EdgeIntegers> integers = nullptr;  // once a difference needed them; of small models
   };
 
   // Keeps up to `copies` beside the present one, all with integers unless `copies` is 0. `threads` encode.
@@ -36,6 +38,10 @@ class EdgeHistory {
 
   // The copy that is the present one from now on.
   void add(const Digest& digest, std::shared_ptr<const wire::FramedBlob> blob);
+  // The present copy is about to be replaced: lets go of it unless it stays beside the next.
+  void make_room() {
+    if (copies_ == 0) kept_.clear();
+  }
   // Whether a difference to it can be made.
   bool has(const Digest& digest) const;
   // Makes the differences to these bases, where there is none yet. For a worker. REQUIRES: has() each.
@@ -47,6 +53,8 @@ class EdgeHistory {
   const std::deque<Copy>& copies() const { return kept_; }
 
  private:
+  std::shared_ptr<const codec::EdgeIntegers> integers_of(Copy& copy) const;
+
   model::LayoutPtr layout_;
   std::uint32_t copies_;
   unsigned threads_;

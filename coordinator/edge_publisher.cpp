@@ -29,7 +29,7 @@ void EdgePublisher::restore(std::vector<float> residual, std::vector<std::vector
   scales_ = std::move(scales);
 }
 
-codec::EdgeCopy EdgePublisher::publish(const model::ParameterSet& global, std::uint64_t round) {
+codec::EdgeCopy EdgePublisher::publish(const model::ParameterSet& global, std::uint64_t round, Bytes memory) {
   const codec::EdgePlan plan{.bits = policy_.bits,
                              .sparsity = sparsity(round),
                              .per_layer = policy_.per_layer,
@@ -38,7 +38,7 @@ codec::EdgeCopy EdgePublisher::publish(const model::ParameterSet& global, std::u
                              .threads = threads_,
                              .result = codec::EdgePlan::Result::Blob,
                              .previous_scales = scales_};
-  codec::EdgeCopy copy = codec::encode_edge_copy(global, residual_, plan);
+  codec::EdgeCopy copy = codec::encode_edge_copy(global, residual_, plan, std::move(memory));
   scales_ = copy.scales;
   return copy;
 }

@@ -19,9 +19,9 @@ class EdgePublisher {
 
   // Sparsity asked of the copy that is made after round `round` (0 = the first, before any round).
   double sparsity(std::uint64_t round) const;
-  // The copy's blob, size and sparsity; its values are what the blob decodes to. Throws Malformed when the model has a
-  // value that is not finite; the publisher is of no use then.
-  codec::EdgeCopy publish(const model::ParameterSet& global, std::uint64_t round);
+  // The copy's blob, size and sparsity; its values are what the blob decodes to. `memory`: as encode_edge_copy. Throws
+  // Malformed when the model has a value that is not finite; the publisher is of no use then.
+  codec::EdgeCopy publish(const model::ParameterSet& global, std::uint64_t round, Bytes memory = {});
 
   // What the next copy follows from beside the model.
   const std::vector<float>& residual() const { return residual_; }

@@ -17,8 +17,8 @@ namespace {
 
 constexpr std::uint32_t kChunkBytes = 256 * 1024;
 
-std::shared_ptr<const wire::FramedBlob> framed(Bytes blob) {
-  return std::make_shared<const wire::FramedBlob>(std::move(blob), kChunkBytes);
+std::shared_ptr<wire::FramedBlob> framed(Bytes blob) {
+  return std::make_shared<wire::FramedBlob>(std::move(blob), kChunkBytes);
 }
 
 std::string encoding_asked(const Settings& settings, const model::ParameterLayout& layout) {
@@ -71,12 +71,19 @@ void GlobalModel::apply(Accumulator& sum, std::uint64_t round, const Refinement&
   make_edge_copy();
 }
 
+// Gives up the present copy. Its memory, when nobody has need of it any more: with float32 that is all of the next.
+Bytes GlobalModel::memory_of_edge_copy() {
+  history_.make_room();
+  const auto last = std::exchange(framed_edge_, nullptr);
+  return last.use_count() == 1 ? last->take_blob() : Bytes();
+}
+
 void GlobalModel::make_edge_copy() {
-  framed_edge_.reset();
+  Bytes memory = memory_of_edge_copy();
   // Hashing keeps one processor busy, so it goes on beside the encoding where there is another.
   auto model_digest = std::async(threads_ > 1 ? std::launch::async : std::launch::deferred,
                                  [this] { return model::digest_of(global_); });
-  codec::EdgeCopy edge = publisher_.publish(global_, round_);
+  codec::EdgeCopy edge = publisher_.publish(global_, round_, std::move(memory));
   framed_edge_ = framed(std::move(edge.blob));
   edge_digest_ = sha256(framed_edge_->blob());
   history_.add(edge_digest_, framed_edge_);
@@ -99,7 +106,7 @@ store::ModelStateView GlobalModel::state() const {
 std::vector<store::EdgeBlob> GlobalModel::edge_blobs() const {
   std::vector<store::EdgeBlob> blobs;
   for (const EdgeHistory::Copy& copy : history_.copies()) {
-    blobs.push_back({copy.digest, [blob = copy.blob] { return blob->blob(); }});
+    blobs.push_back({copy.digest, std::shared_ptr<const Bytes>(copy.blob, &copy.blob->blob())});
   }
   return blobs;
 }

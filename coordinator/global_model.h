@@ -67,6 +67,7 @@ class GlobalModel {
 
  private:
   void make_edge_copy();
+  Bytes memory_of_edge_copy();
   // Weights of the exits; empty where the graph keeps none.
   std::vector<double> alphas() const;
 
@@ -86,7 +87,7 @@ class GlobalModel {
   EdgeHistory history_;
   std::uint64_t round_ = 0;
 
-  std::shared_ptr<const wire::FramedBlob> framed_edge_;
+  std::shared_ptr<wire::FramedBlob> framed_edge_;
   Digest edge_digest_, model_digest_;
   double edge_sparsity_ = 0;
   std::string update_encoding_;  // asked for

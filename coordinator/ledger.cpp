@@ -12,10 +12,6 @@ namespace {
 constexpr std::size_t kMaxTogether = 1024;
 constexpr std::uint64_t kMaxSmallBytes = 16U << 20;
 
-bool is_small(const Upload& upload) {
-  return upload.announced.blob_bytes <= store::RunStore::kSmallUpdateBytes;
-}
-
 // Rounds of which the verdict can be said again.
 constexpr std::uint64_t kRoundsRemembered = 64;
 
@@ -73,6 +69,10 @@ asio::awaitable<void> Ledger::write_next() {
     each.durable();
   }
   while (counted_.size() > kRoundsRemembered) counted_.erase(counted_.begin());
+}
+
+bool Ledger::is_small(const Upload& upload) const {
+  return upload.announced.blob_bytes <= store_.options().small_update_bytes;
 }
 
 Ledger::Group Ledger::take_group() {

@@ -60,6 +60,7 @@ class Ledger {
   void put(Item item);
   asio::awaitable<void> write();
   asio::awaitable<void> write_next();
+  bool is_small(const Upload& upload) const;
   Group take_group();
   void add(const Group& group);
 

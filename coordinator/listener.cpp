@@ -32,6 +32,25 @@ std::string text_of(const asio::ip::tcp::endpoint& endpoint) {
   return (endpoint.address().is_v6() ? "[" + address + "]" : address) + ":" + std::to_string(endpoint.port());
 }
 
+// Of the peer, without its port: it has many of those.
+std::string address_of(const asio::ip::tcp::socket& socket) {
+  asio::error_code error;
+  const auto endpoint = socket.remote_endpoint(error);
+  return error ? "an unknown address" : endpoint.address().to_string();
+}
+
+// What is counted and logged together.
+std::string kind_of(const Error& error) {
+  switch (error.kind()) {
+    case Error::Kind::Refused:
+      return "not let in";
+    case Error::Kind::Malformed:
+      return "no handshake";
+    default:
+      return "unfinished handshake";
+  }
+}
+
 void listen(asio::ip::tcp::acceptor& acceptor, const asio::ip::tcp::endpoint& endpoint) {
   try {
     acceptor.open(endpoint.protocol());
@@ -79,43 +98,64 @@ void Listener::stop() {
 asio::awaitable<void> Listener::accept_connections() {
   bool complained = false;
   while (!stopped_) {
-    if (handshakes_ >= options_.max_handshakes) {
-      co_await changed_.wait();
-      continue;
-    }
     asio::error_code error;
     asio::ip::tcp::socket socket = co_await acceptor_.async_accept(asio::redirect_error(asio::use_awaitable, error));
     if (stopped_) break;
     if (error) {
       if (!std::exchange(complained, true)) log::warning("listener", "cannot accept: " + error.message());
+      if (error == asio::error::no_descriptors) end_oldest_handshake();
       co_await pause(kAcceptPause);
       continue;
     }
     complained = false;
     socket.set_option(asio::ip::tcp::no_delay(true), error);
-    ++handshakes_;
-    gate_.spawn("connection", greet(std::move(socket)));
+    if (make_room(socket)) gate_.spawn("connection", greet(std::move(socket)));
+  }
+}
+
+bool Listener::make_room(asio::ip::tcp::socket& socket) {
+  const bool full = handshakes_.size() + served_ >= options_.limits.connections;
+  if (full && handshakes_.empty()) {
+    server_.note_refusal("too many connections", address_of(socket),
+                         "all " + std::to_string(served_) + " are in use; see limits.connections");
+    return false;
+  }
+  if (full || handshakes_.size() >= options_.limits.unauthenticated) end_oldest_handshake();
+  return true;
+}
+
+// Its coroutine hears of it when its turn comes, so it is not looked at again.
+void Listener::end_oldest_handshake() {
+  for (const net::Interruption& handshake : handshakes_) {
+    if (handshake.interrupt("others want its place")) return;
   }
 }
 
 asio::awaitable<void> Listener::greet(asio::ip::tcp::socket socket) {
   std::unique_ptr<net::Channel> channel = co_await shake_hands(std::move(socket));
-  --handshakes_;
-  changed_.notify();
   // Asked again: the list may have changed since the handshake looked.
-  if (channel && !stopped_ && enrollment_.admit(channel->peer()).empty()) co_await server_.serve(std::move(channel));
+  if (!channel || stopped_ || !enrollment_.admit(channel->peer()).empty()) co_return;
+  ++served_;
+  co_await server_.serve(std::move(channel));
+  --served_;
 }
 
 asio::awaitable<std::unique_ptr<net::Channel>> Listener::shake_hands(asio::ip::tcp::socket socket) {
+  const std::string address = address_of(socket);
+  const auto place = handshakes_.emplace(handshakes_.end());
+  net::ChannelLimits limits;
+  limits.max_key_updates = options_.limits.key_updates;
+  std::unique_ptr<net::Channel> channel;
   try {
-    co_return co_await net::accept(
+    channel = co_await net::accept(
         runtime_, std::move(socket), credentials_,
-        [this](const net::PeerIdentity& peer) { return enrollment_.admit(peer); }, net::ChannelLimits{},
-        runtime_.clock().now() + options_.handshake_deadline);
+        [this](const net::PeerIdentity& peer) { return enrollment_.admit(peer); }, limits,
+        runtime_.clock().now() + from_seconds(options_.limits.handshake_seconds), &*place);
   } catch (const Error& e) {
-    log::info("listener", std::string("turned away: ") + e.what());
+    server_.note_refusal(kind_of(e), address, e.what());
   }
-  co_return nullptr;
+  handshakes_.erase(place);
+  co_return channel;
 }
 
 asio::awaitable<void> Listener::watch_enrollment() {

@@ -1,12 +1,15 @@
 // coordinator/listener.h
 //
 // The daemon's door: accepts connections, completes their TLS handshakes, lets in who is enrolled, and serves them
-// until they end. The list of who is enrolled is looked at every second; who is revoked meanwhile is sent away.
+// until they end. Who says nothing, or half of a handshake, costs its own place only: where all are taken, the oldest
+// of those that have not proved who they are goes. The list of who is enrolled is looked at every second; who is
+// revoked meanwhile is sent away.
 //
 // Life: construct (listens from then on); run() once, which ends after stop() and the last session. Network thread.
 #pragma once
 
 #include <cstdint>
+#include <list>
 #include <memory>
 #include <string>
 
@@ -15,17 +18,16 @@
 
 #include "common/net/runtime.h"
 #include "common/net/tls.h"
+#include "coordinator/limits.h"
 #include "coordinator/pki.h"
 #include "coordinator/server.h"
 
 namespace tributary::coordinator {
 
 struct ListenOptions {
-  std::string host;        // name or address to listen on
-  std::uint16_t port = 0;  // 0 = any free one
-  // Handshakes under way at a time; further connections wait in the system's queue.
-  std::size_t max_handshakes = 256;
-  Duration handshake_deadline = std::chrono::seconds(5);
+  std::string host;                                   // name or address to listen on
+  std::uint16_t port = 0;                             // 0 = any free one
+  Limits limits;                                      // of connections, handshakes and key updates
   Duration refresh = std::chrono::milliseconds(500);  // of the list of who is enrolled
 };
 
@@ -49,6 +51,9 @@ class Listener {
 
  private:
   asio::awaitable<void> accept_connections();
+  // Makes room for one more connection, or closes that one.
+  bool make_room(asio::ip::tcp::socket& socket);
+  void end_oldest_handshake();
   asio::awaitable<void> greet(asio::ip::tcp::socket socket);
   asio::awaitable<std::unique_ptr<net::Channel>> shake_hands(asio::ip::tcp::socket socket);
   asio::awaitable<void> watch_enrollment();
@@ -62,7 +67,8 @@ class Listener {
   asio::ip::tcp::acceptor acceptor_;
   net::Gate gate_;
   net::Signal changed_;
-  std::size_t handshakes_ = 0;
+  std::list<net::Interruption> handshakes_;  // under way, oldest first
+  std::size_t served_ = 0;                   // connections that are let in
   bool stopped_ = false;
 };
 

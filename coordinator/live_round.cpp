@@ -109,7 +109,7 @@ bool LiveRound::wants(Session& session, const wire::Update& update) {
   }
   const std::string reason = objection(session, update);
   if (reason.empty()) return true;
-  log::warning("round", "refused the update of " + name + ": " + reason);
+  around_.refused(name, reason);
   settle(name, Fate::Refused, reason);
   return false;
 }
@@ -152,7 +152,7 @@ asio::awaitable<void> LiveRound::take(Session& session, std::shared_ptr<Upload> 
     fault = "not stored";
   }
   if (!fault.empty()) {
-    log::warning("round", "refused the update of " + name + ": " + fault);
+    around_.refused(name, fault);
     settle(name, Fate::Refused, fault);
     co_return;
   }

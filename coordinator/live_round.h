@@ -7,6 +7,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -37,6 +38,7 @@ class LiveRound : public std::enable_shared_from_this<LiveRound> {
     Observer& observer;
     model::LayoutPtr layout;
     std::uint64_t max_examples = 0;
+    std::function<void(const std::string& participant, const std::string& why)> refused;
   };
   LiveRound(const Surroundings& surroundings, const RoundTerms& terms, std::vector<std::string> selected,
             std::shared_ptr<const Broadcast> broadcast);

@@ -3,8 +3,6 @@
 #include <string>
 #include <vector>
 
-#include "common/base/error.h"
-#include "common/base/text.h"
 #include "common/options/command_line.h"
 #include "coordinator/admin_commands.h"
 #include "coordinator/inspect_command.h"
@@ -56,25 +54,12 @@ int perform(const Entry& entry, const std::vector<std::string>& words) {
   return entry.act == nullptr ? run(*arguments, keys, settings, surroundings, reread) : entry.act(*arguments);
 }
 
-int main_of(std::vector<std::string> words) {
+int main_of(const std::vector<std::string>& words) {
+  const std::vector<Entry> all = entries();
   std::vector<options::Command> commands;
-  std::vector<std::string> names;
-  for (const Entry& entry : entries()) {
-    commands.push_back(entry.command);
-    names.push_back(entry.command.name);
-  }
-  if (words.empty() || words[0] == "--help" || words[0] == "-h") {
-    std::cout << options::help(kProgram, "makes a federation, says who belongs to it, and runs its rounds", commands);
-    return words.empty() ? 2 : 0;
-  }
-  const std::string name = words.front();
-  words.erase(words.begin());
-  for (const Entry& entry : entries()) {
-    if (entry.command.name == name) return perform(entry, words);
-  }
-  const auto meant = nearest(name, names);
-  fail(Error::Kind::Malformed,
-       "unknown command '" + name + "'" + (meant ? "; did you mean " + *meant + "?" : "; see --help"));
+  for (const Entry& entry : all) commands.push_back(entry.command);
+  return options::run_command(kProgram, "makes a federation, says who belongs to it, and runs its rounds", commands,
+                              words, [&all](std::size_t which, const auto& rest) { return perform(all[which], rest); });
 }
 
 }  // namespace
@@ -82,6 +67,6 @@ int main_of(std::vector<std::string> words) {
 
 int main(int argc, char** argv) {
   return tributary::options::run_main(tributary::coordinator::kProgram, [&] {
-    return tributary::coordinator::main_of(std::vector<std::string>(argv + 1, argv + argc));
+    return tributary::coordinator::main_of({argv + 1, argv + argc});
   });
 }

@@ -1,6 +1,8 @@
 #include "coordinator/recycled_files.h"
 
 #include <algorithm>
+#include <exception>
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -21,7 +23,7 @@ class RecycledFiles::Overwritten final : public File {
   ~Overwritten() override {
     try {
       cut();
-    } catch (const Error& e) {
+    } catch (const std::exception& e) {
       log::warning("spool", e.what());
     }
     owner_.forget(written_);
@@ -85,23 +87,24 @@ RecycledFiles::~RecycledFiles() {
     each.file.reset();
     try {
       files_.remove(each.path);
-    } catch (const Error& e) {
+    } catch (const std::exception& e) {
       log::warning("spool", e.what());
     }
   }
 }
 
-std::optional<RecycledFiles::Kept> RecycledFiles::take() {
+std::optional<RecycledFiles::Kept> RecycledFiles::take(const Path& folder) {
   const std::lock_guard lock(mutex_);
-  if (kept_.empty()) return std::nullopt;
-  Kept last = std::move(kept_.back());
-  kept_.pop_back();
-  kept_bytes_ -= last.bytes;
-  return last;
+  const auto last = std::find_if(kept_.rbegin(), kept_.rend(), [&](const Kept& each) { return each.folder == folder; });
+  if (last == kept_.rend()) return std::nullopt;
+  Kept kept = std::move(*last);
+  kept_.erase(std::next(last).base());
+  kept_bytes_ -= kept.bytes;
+  return kept;
 }
 
 std::unique_ptr<File> RecycledFiles::create(const Path& path) {
-  std::optional<Kept> kept = take();
+  std::optional<Kept> kept = take(path.parent_path());
   if (!kept) return files_.create(path);
   files_.rename(kept->path, path);
   auto nothing = std::make_shared<std::atomic<std::uint64_t>>(0);
@@ -146,6 +149,7 @@ void RecycledFiles::remove(const Path& path) {
 // Whether the file is kept.
 bool RecycledFiles::keep(const Path& path) {
   Kept kept;
+  kept.folder = path.parent_path();
   kept.file = files_.open(path);
   kept.bytes = kept.file->size();
   {

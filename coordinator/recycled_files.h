@@ -2,7 +2,8 @@
 //
 // A disk for files that come and go: what is removed is kept, and written over by what is created next. To make a file,
 // to give it memory page by page and to take all that away again costs several times what writing its bytes does; on a
-// virtual machine whose host has to find the pages, ten times.
+// virtual machine whose host has to find the pages, ten times. Files of one folder are much of a size, so what is kept
+// of a folder goes back into it.
 //
 // The contract is that of Files, with one exception: after a crash a file that was neither synced nor closed may be
 // longer than what was written to it, by bytes of an older one. What is read after a crash needs a checksum anyway.
@@ -51,11 +52,12 @@ class RecycledFiles final : public Files {
   class Begun;
   struct Kept {
     Path path;
+    Path folder;  // that it was in
     std::unique_ptr<File> file;
     std::uint64_t bytes = 0;
   };
 
-  std::optional<Kept> take();
+  std::optional<Kept> take(const Path& folder);
   bool keep(const Path& path);
   Written written(const Path& path) const;
   void forget(const Written& written);

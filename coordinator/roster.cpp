@@ -6,8 +6,14 @@
 
 namespace tributary::coordinator {
 
+void Roster::opened(Session& session) {
+  numbers_[&session] = ++opened_;
+  lines_[opened_] = &session;
+}
+
 void Roster::closed(Session& session) {
-  lines_.erase(&session);
+  const auto number = numbers_.extract(&session);
+  lines_.erase(number.mapped());
   const net::Traffic traffic = session.traffic();
   ended_.bytes_in += traffic.bytes_in;
   ended_.bytes_out += traffic.bytes_out;
@@ -46,13 +52,14 @@ std::vector<std::string> Roster::there(TimePoint now, Duration window) {
 }
 
 void Roster::for_each(const std::function<void(Session&)>& visit) const {
-  const std::vector<Session*> all(lines_.begin(), lines_.end());
+  std::vector<Session*> all;
+  for (const auto& [number, session] : lines_) all.push_back(session);
   for (Session* session : all) visit(*session);
 }
 
 net::Traffic Roster::traffic() const {
   net::Traffic sum = ended_;
-  for (const Session* session : lines_) {
+  for (const auto& [number, session] : lines_) {
     const net::Traffic traffic = session->traffic();
     sum.bytes_in += traffic.bytes_in;
     sum.bytes_out += traffic.bytes_out;

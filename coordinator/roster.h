@@ -7,8 +7,8 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "common/base/clock.h"
@@ -21,7 +21,7 @@ class Session;
 class Roster {
  public:
   // The life of a line, greeted or not.
-  void opened(Session& session) { lines_.insert(&session); }
+  void opened(Session& session);
   void closed(Session& session);
 
   // Makes the session the one in force of its participant; returns the one that was, or nullptr.
@@ -36,14 +36,16 @@ class Roster {
   std::vector<std::string> connected() const;
   // The same and those that were lost less than `window` ago.
   std::vector<std::string> there(TimePoint now, Duration window);
-  // Calls `visit` for every line; it may end the session.
+  // Calls `visit` for every line, in the order in which they were opened; it may end the session.
   void for_each(const std::function<void(Session&)>& visit) const;
 
   // Over all lines there ever were.
   net::Traffic traffic() const;
 
  private:
-  std::set<Session*> lines_;
+  std::map<std::uint64_t, Session*> lines_;  // as they were opened
+  std::unordered_map<const Session*, std::uint64_t> numbers_;
+  std::uint64_t opened_ = 0;
   std::map<std::string, Session*> by_name_;
   std::map<std::string, TimePoint> lost_;
   net::Traffic ended_;

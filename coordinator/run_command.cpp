@@ -39,6 +39,17 @@ void raise_open_files() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// Of the files that may be open, those that are no connections: the store's, uploads that are written or summed.
+constexpr std::uint64_t kOtherFiles = 512;
+
+std::uint32_t connections_that_fit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return UINT32_MAX;
+  const std::uint64_t files = limit.rlim_cur;
+  return static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(files > 2 * kOtherFiles ? files - kOtherFiles : files / 2, UINT32_MAX));
+}
+
 // What a round needs for a moment goes back to the system at once: the models and blobs of one round must not stand
 // beside the holes that the last one's left. Pieces of a blob on their way are below the limit and stay in the heap.
 void keep_memory_small() {
@@ -67,6 +78,10 @@ class Chronicle final : public Observer {
   }
   void participant_left(const std::string& name) override { watch_.participant_left(name); }
   void update_judged(const JudgedUpdate& judged) override { watch_.update_judged(judged); }
+  void peer_refused(const std::string& kind) override {
+    ++refused[kind];
+    watch_.peer_refused(kind);
+  }
   void update_arrived(std::uint64_t round, std::size_t accepted, std::size_t goal) override {
     view_.update_arrived(round, accepted, goal);
     watch_.update_arrived(round, accepted, goal);
@@ -85,7 +100,8 @@ class Chronicle final : public Observer {
   }
 
   std::vector<RoundRecord> records;
-  double took = 0;  // first offer to last record
+  double took = 0;                               // first offer to last record
+  std::map<std::string, std::uint64_t> refused;  // by kind, since the start
 
  private:
   RunFolder& folder_;
@@ -137,6 +153,8 @@ std::unique_ptr<Distiller> distiller_of(const options::Keys& keys, const Setting
 ListenOptions listen_options(const options::Keys& keys, const Settings& settings, const Federation& federation) {
   ListenOptions listen;
   listen.host = settings.listen_host.empty() ? federation.host : settings.listen_host;
+  listen.limits = settings.limits;
+  listen.limits.connections = std::min(settings.limits.connections, connections_that_fit());
   listen.port = keys.was_set("listen.port") ? static_cast<std::uint16_t>(settings.listen_port) : federation.port;
   return listen;
 }
@@ -242,11 +260,19 @@ std::shared_ptr<const net::Credentials> reload(const Path& folder, const Clock& 
   }
 }
 
-void show_ending(RunView& view, const Report& report, const Path& out) {
+// "3 unfinished handshake, 1 protocol"
+std::string counts_text(const std::map<std::string, std::uint64_t>& counts) {
+  std::string text;
+  for (const auto& [kind, count] : counts) text += (text.empty() ? "" : ", ") + std::to_string(count) + " " + kind;
+  return text;
+}
+
+void show_ending(RunView& view, const Report& report, const Chronicle& chronicle, const Path& out) {
   view.note("ended: " + report.ended + ", after " + human_seconds(report.seconds));
   const Totals totals = totals_of(report);
   view.note("sent " + human_bytes(static_cast<double>(totals.bytes_down)) + " down and " +
             human_bytes(static_cast<double>(totals.bytes_up)) + " up in " + std::to_string(totals.rounds) + " rounds");
+  if (!chronicle.refused.empty()) view.note("refused: " + counts_text(chronicle.refused));
   view.note("the report is " + (out / "report.html").string() + ", the models are global.onnx and edge.onnx beside it");
 }
 
@@ -373,7 +399,7 @@ int run(const options::Arguments& arguments, const options::Keys& keys, Settings
   const Report report = report_of(keys, settings, parameters, chronicle, end.ending.why);
   run_folder.write_report(report);
   if (end.ending.complete) store.end_run(end.ending.why);
-  show_ending(view, report, out);
+  show_ending(view, report, chronicle, out);
   return end.interrupted ? kInterrupted : 0;
 }
 

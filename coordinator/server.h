@@ -51,6 +51,8 @@ class Observer {
   }
   virtual void participant_left(const std::string& name) { (void)name; }
   virtual void update_judged(const JudgedUpdate& judged) { (void)judged; }
+  // A connection or a participant was refused, `kind` is one of few (limits.h).
+  virtual void peer_refused(const std::string& kind) { (void)kind; }
   // The edge copy of every edge.file_every-th round, to be kept as a file. On a worker, beside the next round.
   virtual void edge_published(std::uint64_t round, codec::EdgeCopy edge) { (void)round, (void)edge; }
   // The record is complete, its evaluation included. Rounds of an earlier process are told of once only: the last of
@@ -93,6 +95,9 @@ class Server {
   void checkpoint(std::function<void(Ending)> write);
   // Ends the sessions of participants that `keep` gives a reason against ("revoked").
   void drop_sessions(const std::function<std::string(const net::PeerIdentity&)>& keep);
+
+  // Counts and logs that somebody was refused who is not served: `peer` is a name or an address without its port.
+  void note_refusal(const std::string& kind, const std::string& peer, const std::string& what);
 
   std::vector<std::string> connected() const;
 

@@ -12,7 +12,7 @@ namespace tributary::coordinator {
 
 namespace {
 
-// A peer that broke the protocol may try again after so long.
+// A peer that broke the protocol may try again after so long, and when it is not kept out any more.
 constexpr double kRetrySeconds = 30;
 
 // How much of an unwanted update may follow its refusal.
@@ -58,17 +58,19 @@ Session::Session(net::Runtime& runtime, std::unique_ptr<net::Channel> channel, c
       channel_(std::move(channel)),
       terms_(terms),
       host_(host),
-      outbox_(runtime, *channel_, terms.ping) {}
+      outbox_(runtime, *channel_, terms.ping),
+      allowance_(terms.limits.messages_per_second, terms.limits.message_burst) {}
 
 asio::awaitable<void> Session::run() {
   net::Gate writer(runtime_.io());
   writer.spawn("outbox", write());
   End end = co_await caught(converse());
   if (why_.empty()) why_ = !outbox_.complaint().empty() ? outbox_.complaint() : end.why;
-  if (end.broke_protocol && !ending_) {
+  // One that asks and does not read is no slow reader: those have little to be told.
+  if ((end.broke_protocol || !outbox_.complaint().empty()) && !ending_) {
     leave(Departure::Expelled);
-    log::warning("session", name() + " at " + peer().address + " broke the protocol: " + why_);
-    say_goodbye("out of protocol: " + why_, kRetrySeconds);
+    host_.broke_protocol(*this, why_);
+    say_goodbye("out of protocol: " + why_, kRetrySeconds + terms_.limits.expelled_seconds);
   } else {
     leave(Departure::Lost);
     log::info("session", name() + " at " + peer().address + " is gone: " + (why_.empty() ? "closed by it" : why_));
@@ -91,7 +93,8 @@ asio::awaitable<void> Session::converse() {
   while (!ending_) {
     const auto payload = co_await channel_->receive(runtime_.clock().now() + 3 * terms_.ping);
     if (!payload) co_return;
-    if (!ending_) co_await take(*payload);
+    if (ending_) continue;
+    co_await take(*payload);
   }
 }
 
@@ -145,6 +148,7 @@ void Session::offer(const std::shared_ptr<const Broadcast>& broadcast, double de
     previous_ = {edge_};
     if (delta_) previous_.insert(*delta_);
   }
+  allowance_.grant(kMessagesPerOffer);
   broadcast_ = broadcast;
   model_ = offer.model;
   edge_ = offer.edge;
@@ -184,11 +188,20 @@ void Session::begin_ending(Duration linger) {
 
 // ------------------------------------------------------------------------------------------ what the peer says
 
+void Session::count_message() {
+  if (!allowance_.take(runtime_.clock().now())) {
+    out_of_protocol("more than " + std::to_string(terms_.limits.message_burst) +
+                    " messages at once; see limits.message_burst and limits.messages_per_second");
+  }
+}
+
 asio::awaitable<void> Session::take(const Bytes& payload) {
   if (const auto data = wire::view_data(payload)) {
+    if (data->bytes.size() < kShortBytes) count_message();
     co_await take_data(*data);
     co_return;
   }
+  count_message();
   const wire::Message message = wire::from_payload(payload);
   if (const auto* fetch = std::get_if<wire::Fetch>(&message)) {
     on(*fetch);

@@ -19,7 +19,9 @@
 
 #include "common/net/channel.h"
 #include "common/net/runtime.h"
+#include "coordinator/allowance.h"
 #include "coordinator/broadcast.h"
+#include "coordinator/limits.h"
 #include "coordinator/outbox.h"
 #include "coordinator/spool.h"
 
@@ -47,6 +49,8 @@ class SessionHost {
   virtual std::shared_ptr<Upload> announced(Session& session, const wire::Update& update) = 0;
   // Its bytes are complete. The session reads on when this ends.
   virtual asio::awaitable<void> arrived(Session& session, std::shared_ptr<Upload> upload) = 0;
+  // It broke the protocol, greeted or not, and has been told to go.
+  virtual void broke_protocol(Session& session, const std::string& how) = 0;
   // Its bytes could not be kept; the fault is ours.
   virtual void not_stored(Session& session, const Upload& upload, const std::string& why) = 0;
 };
@@ -55,6 +59,7 @@ struct SessionTerms {
   std::string federation;  // name, for the participant's log
   std::string run;         // name of this run
   Duration ping{};         // longest silence of a side that is alive; three times that and the line is given up
+  Limits limits = {};
 };
 
 class Session {
@@ -99,6 +104,8 @@ class Session {
   void leave(Departure departure);
   void begin_ending(Duration linger);
 
+  // Throws Malformed when the peer has sent too many short messages.
+  void count_message();
   asio::awaitable<void> take(const Bytes& payload);
   void on(const wire::Fetch& fetch);
   asio::awaitable<void> on(const wire::Update& update);
@@ -110,6 +117,7 @@ class Session {
   const SessionTerms& terms_;
   SessionHost& host_;
   Outbox outbox_;
+  Allowance allowance_;
   wire::Hello hello_;
 
   std::weak_ptr<const Broadcast> broadcast_;

@@ -78,7 +78,7 @@ std::string encoding_of(std::string_view text) {
 void bind_run(Keys& keys, Settings& s) {
   keys.text("model", s.model,
             "the model to train: an .onnx file, or linear, 2nn, cnn, lenet, lenet5, mlp:IN-HIDDEN-...-OUT, "
-            "odl:IN-UNITSxLAYERS-OUT");
+            "resmlp:IN-UNITSxBLOCKS-OUT, resnet:CHANNELSxBLOCKS, odl:IN-UNITSxLAYERS-OUT");
   keys.count("rounds", s.rounds, {0, kMany}, "rounds until the run ends; 0 = until it is stopped");
   keys.count("seed", s.seed, {}, "of initial values, selection and the participants' random numbers");
   keys.custom(
@@ -202,6 +202,23 @@ void bind_distillation(Keys& keys, DistillationPolicy& d) {
   keys.count("distillation.batch_size", d.batch_size, {1, kMany}, "public examples a step");
   keys.number("distillation.learning_rate", d.learning_rate, {0, 1e6}, "their step size");
   keys.number("distillation.temperature", d.temperature, {0.1, 1000}, "above 1: more of what is unlikely is learnt");
+}
+
+void bind_limits(Keys& keys, Limits& l) {
+  keys.count("limits.connections", l.connections, {1, kMany},
+             "connections at most; as many as open files allow when that is fewer");
+  keys.count("limits.unauthenticated", l.unauthenticated, {1, kMany},
+             "of them, those whose handshake is under way; one more ends the oldest");
+  keys.number("limits.handshake_seconds", l.handshake_seconds, {0.1, 10},
+              "seconds in which a connection must prove who it is");
+  keys.number("limits.messages_per_second", l.messages_per_second, {1, kMany},
+              "messages that a participant may send, on average, besides those of its rounds");
+  keys.count("limits.message_burst", l.message_burst, {16, kMany}, "messages that it may send at once");
+  keys.count("limits.key_updates", l.key_updates, {0, kMany}, "TLS key updates over the life of a connection");
+  keys.number("limits.expelled_seconds", l.expelled_seconds, {0, kMany},
+              "seconds in which a participant that broke the protocol is kept out");
+  keys.number("limits.log_seconds", l.log_seconds, {0, kMany},
+              "seconds from one line of the log about a peer's refusals of one kind to the next");
 }
 
 void bind_rest(Keys& keys, Settings& s) {
@@ -379,6 +396,7 @@ void bind(Keys& keys, Settings& settings) {
   bind_training(keys, settings);
   bind_edge(keys, settings.edge);
   bind_update(keys, settings);
+  bind_limits(keys, settings.limits);
   bind_rest(keys, settings);
   bind_distillation(keys, settings.distillation);
 }
@@ -394,7 +412,8 @@ bool may_change(std::string_view key) {
                                          "round.resume_seconds",
                                          "edge.file_every",
                                          "workers"};
-  constexpr std::string_view kGroups[] = {"target.", "evaluation.", "listen.", "session.", "store.", "admin.", "log."};
+  constexpr std::string_view kGroups[] = {"target.", "evaluation.", "listen.", "session.",
+                                          "store.",  "admin.",      "log.",    "limits."};
   return std::find(std::begin(kNames), std::end(kNames), key) != std::end(kNames) ||
          std::any_of(std::begin(kGroups), std::end(kGroups), [&](auto group) { return key.starts_with(group); });
 }

@@ -12,6 +12,7 @@
 #include "common/data/source.h"
 #include "common/options/keys.h"
 #include "common/wire/messages.h"
+#include "coordinator/limits.h"
 
 namespace tributary::coordinator {
 
@@ -115,6 +116,7 @@ struct Settings {
   std::string listen_host;        // listen.host: address to listen on; empty = federation's host
   std::uint32_t listen_port = 0;  // listen.port; with listen.port given, 0 = any free one
   double ping_seconds = 20;       // session.ping_seconds
+  Limits limits;                  // limits.*
   StorePolicy store;
   std::uint32_t workers = 0;  // workers: threads that check, fold and encode; 0 = as many as cores
 

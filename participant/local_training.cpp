@@ -16,8 +16,10 @@ RandomStream stream(const TrainingTask& task, std::string_view purpose) {
   return RandomStream(StreamName{task.seed, purpose, task.round, task.participant});
 }
 
-void add_difference(std::span<const float> to, std::span<const float> from, std::span<float> sum) {
-  for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += to[i] - from[i];
+// Makes of `x` its difference from `from`, plus what earlier rounds left. `residual`: of its size, or empty.
+void subtract(std::span<float> x, std::span<const float> from, std::span<const float> residual) {
+  for (std::size_t i = 0; i < residual.size(); ++i) x[i] = residual[i] + (x[i] - from[i]);
+  for (std::size_t i = residual.size(); i < x.size(); ++i) x[i] = 0.0F + (x[i] - from[i]);  // no -0
 }
 
 // The edge copy is the same whatever the float weights are within the rounding's steps around its values, which lie in
@@ -53,7 +55,7 @@ void receive(Workbench& bench, const Digest& name, ByteSpan edge) {
 }  // namespace
 
 Learnt train_locally(Workbench& bench, const Digest& name, SharedBlob edge, const data::View& examples,
-                     const TrainingTask& task, std::vector<float> residual, const Clock& clock,
+                     const TrainingTask& task, std::span<const float> residual, const Clock& clock,
                      const std::function<bool()>& stop) {
   Learnt learnt;
   const TimePoint begun = clock.now();
@@ -80,10 +82,11 @@ Learnt train_locally(Workbench& bench, const Digest& name, SharedBlob edge, cons
   if (learnt.ending != Learnt::Ending::Complete) return learnt;
 
   const TimePoint encoding = clock.now();
-  residual.resize(trained.layout().size());
-  add_difference(trained.values(), (task.rounding ? start : bench.received).values(), residual);
-  learnt.update = codec::encode_leaving_rest(trained.layout(), residual, task.encoding, stream(task, "rounding"));
-  if (task.encoding.lossy()) learnt.residual = std::move(residual);
+  TRIBUTARY_CHECK(residual.empty() || residual.size() == trained.values().size());
+  subtract(trained.values(), (task.rounding ? start : bench.received).values(), residual);
+  learnt.update =
+      codec::encode_leaving_rest(trained.layout(), trained.values(), task.encoding, stream(task, "rounding"));
+  if (task.encoding.lossy()) learnt.residual = trained.take_values();
   learnt.encode_seconds = seconds(clock.now() - encoding);
   return learnt;
 }

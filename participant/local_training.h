@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -51,7 +52,7 @@ struct Learnt {
 // Throws Malformed (an edge copy of another layout, examples that do not fit the model, differences too large to
 // encode), Overloaded.
 Learnt train_locally(Workbench& bench, const Digest& name, SharedBlob edge, const data::View& examples,
-                     const TrainingTask& task, std::vector<float> residual, const Clock& clock,
+                     const TrainingTask& task, std::span<const float> residual, const Clock& clock,
                      const std::function<bool()>& stop = {});
 
 }  // namespace tributary::participant

@@ -183,29 +183,16 @@ int perform(const Entry& entry, const std::vector<std::string>& words) {
   return entry.act(*arguments, keys, settings);
 }
 
-int main_of(std::vector<std::string> words) {
+int main_of(const std::vector<std::string>& words) {
+  const std::vector<Entry> all = entries();
   std::vector<options::Command> commands;
-  std::vector<std::string> names;
-  for (const Entry& entry : entries()) {
-    commands.push_back(entry.command);
-    names.push_back(entry.command.name);
-  }
+  for (const Entry& entry : all) commands.push_back(entry.command);
   commands.push_back(learn_command());
-  names.push_back(commands.back().name);
-  if (words.empty() || words[0] == "--help" || words[0] == "-h") {
-    std::cout << options::help(
-        kProgram, "joins a federation as a participant, or as many; serves models; learns a stream", commands);
-    return words.empty() ? 2 : 0;
-  }
-  const std::string name = words.front();
-  words.erase(words.begin());
-  if (name == names.back()) return run_learn(kProgram, words);
-  for (const Entry& entry : entries()) {
-    if (entry.command.name == name) return perform(entry, words);
-  }
-  const auto meant = nearest(name, names);
-  fail(Error::Kind::Malformed,
-       "unknown command '" + name + "'" + (meant ? "; did you mean " + *meant + "?" : "; see --help"));
+  return options::run_command(kProgram,
+                              "joins a federation as a participant, or as many; serves models; learns a stream",
+                              commands, words, [&all](std::size_t which, const auto& rest) {
+                                return which < all.size() ? perform(all[which], rest) : run_learn(kProgram, rest);
+                              });
 }
 
 }  // namespace
@@ -213,6 +200,6 @@ int main_of(std::vector<std::string> words) {
 
 int main(int argc, char** argv) {
   return tributary::options::run_main(tributary::participant::kProgram, [&] {
-    return tributary::participant::main_of(std::vector<std::string>(argv + 1, argv + argc));
+    return tributary::participant::main_of({argv + 1, argv + argc});
   });
 }

@@ -22,27 +22,29 @@ constexpr std::size_t kMaxRunBytes = 1024;
 ResidualStore::ResidualStore(Files& files, const Path& folder, const std::string& participant)
     : files_(files), folder_(folder), path_(folder / (participant + ".residual")) {}
 
-std::vector<float> ResidualStore::load(const ResidualKey& key) {
+std::shared_ptr<const std::vector<float>> ResidualStore::load(const ResidualKey& key) {
   const auto belongs = [&key](const Residual& residual) {
-    return residual.run == key.run && residual.layout == key.layout && residual.values.size() == key.size;
+    return residual.values && residual.run == key.run && residual.layout == key.layout &&
+           residual.values->size() == key.size;
   };
   if (folder_.empty()) {
     if (!belongs(kept_)) kept_ = {};
     return kept_.values;
   }
-  if (!files_.exists(path_)) return {};
-  Residual stored = read(files_.map(path_)->bytes(), path_.string());
-  if (belongs(stored)) return std::move(stored.values);
+  if (!files_.exists(path_)) return nullptr;
+  const Residual stored = read(files_.map(path_)->bytes(), path_.string());
+  if (belongs(stored)) return stored.values;
   files_.remove(path_);
-  return {};
+  return nullptr;
 }
 
 void ResidualStore::commit(const ResidualKey& key, std::uint64_t round, std::vector<float> values) {
   TRIBUTARY_CHECK(values.empty() || values.size() == key.size);
-  Residual residual{key.run, round, key.layout, std::move(values)};
+  Residual residual{key.run, round, key.layout, nullptr};
+  if (!values.empty()) residual.values = std::make_shared<const std::vector<float>>(std::move(values));
   if (folder_.empty()) {
     kept_ = std::move(residual);
-  } else if (residual.values.empty()) {
+  } else if (!residual.values) {
     files_.remove(path_);
   } else {
     files_.make_directories(folder_);
@@ -56,13 +58,13 @@ Bytes ResidualStore::write(const Residual& residual) {
   out.put_text(residual.run);
   out.put(residual.round);
   out.put_bytes(residual.layout.bytes);
-  out.put(std::uint64_t{residual.values.size()});
-  out.put_bytes(std::as_bytes(std::span(residual.values)));
+  out.put(std::uint64_t{residual.values->size()});
+  out.put_bytes(std::as_bytes(std::span(*residual.values)));
   out.put_bytes(sha256(out.bytes()).bytes);
   return out.take();
 }
 
-ResidualStore::Residual ResidualStore::read(ByteSpan bytes, const std::string& source) {
+ResidualStore::Residual ResidualStore::read(ByteSpan bytes, const std::string& source) try {
   if (bytes.size() < kMagic.size() + kDigestBytes || as_text(bytes.first(kMagic.size())) != kMagic) damaged(source);
   const ByteSpan body = bytes.first(bytes.size() - kDigestBytes);
   if (sha256(body) != Digest::from_bytes(bytes.last(kDigestBytes))) damaged(source);
@@ -73,9 +75,13 @@ ResidualStore::Residual ResidualStore::read(ByteSpan bytes, const std::string& s
   residual.layout = Digest::from_bytes(in.get_bytes(kDigestBytes));
   if (in.get<std::uint64_t>() != in.remaining() / sizeof(float) || in.remaining() % sizeof(float) != 0) damaged(source);
   const ByteSpan raw = in.get_bytes(in.remaining());
-  residual.values.resize(raw.size() / sizeof(float));
-  if (!raw.empty()) std::memcpy(residual.values.data(), raw.data(), raw.size());
+  std::vector<float> values(raw.size() / sizeof(float));
+  if (!raw.empty()) std::memcpy(values.data(), raw.data(), raw.size());
+  residual.values = std::make_shared<const std::vector<float>>(std::move(values));
   return residual;
+} catch (const Error& error) {
+  if (error.kind() == Error::Kind::Corrupt) throw;
+  damaged(source);
 }
 
 }  // namespace tributary::participant

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -30,9 +31,9 @@ class ResidualStore {
   // `folder` empty: memory only. `files` must outlive the store. REQUIRES: `participant` passes net::check_name.
   ResidualStore(Files& files, const Path& folder, const std::string& participant);
 
-  // The residual of `key`; empty when there is none. Throws Corrupt, naming the file, when it contradicts its checksum,
+  // The residual of `key`; null when there is none. Throws Corrupt, naming the file, when it contradicts its checksum,
   // and Unavailable.
-  std::vector<float> load(const ResidualKey& key);
+  std::shared_ptr<const std::vector<float>> load(const ResidualKey& key);
 
   // Replaces the residual after the update of `round` was accepted; no values = nothing was dropped. Throws
   // Unavailable; then the old one may still be there.
@@ -43,7 +44,7 @@ class ResidualStore {
     std::string run;
     std::uint64_t round = 0;
     Digest layout;
-    std::vector<float> values;
+    std::shared_ptr<const std::vector<float>> values;  // null: none
   };
   static Bytes write(const Residual& residual);
   static Residual read(ByteSpan bytes, const std::string& source);

@@ -220,10 +220,12 @@ asio::awaitable<Learnt> Session::learn(Job& job, const Assignment& assignment, c
     const auto& layout = *loan.network().layout();
     key.layout = layout.digest();
     key.size = layout.size();
+    const auto residual = mine_.residuals.load(key);
     learnt = train_locally(loan.bench(), assignment.edge.digest, std::move(edge), view,
                            {assignment.seed, assignment.round, mine_.options.name, assignment.plan, assignment.encoding,
                             assignment.rounding},
-                           mine_.residuals.load(key), mine_.runtime.clock(), [&job] { return job.stopped.load(); });
+                           residual ? std::span(*residual) : std::span<const float>(), mine_.runtime.clock(),
+                           [&job] { return job.stopped.load(); });
   });
   if (pretended > 0) learnt.training.seconds = pretended;
   co_return learnt;

@@ -96,7 +96,7 @@ void bind_stream(Keys& keys, StreamSettings& settings) {
   learn::StreamPlan& plan = settings.plan;
   bind_source(keys, settings);
   keys.count("stream.label_delay", plan.label_delay, {0, 1e6}, "examples that come between an example and its label");
-  options::bind_stream_features(keys, plan.standardize, plan.scale, plan.last_label);
+  options::bind_stream_features(keys, plan.standardize, plan.scale_window, plan.scale, plan.last_label);
   bind_online(keys, plan.online);
   keys.count("online.batch_size", plan.batch_size, {1, 1e6}, "examples learnt in one step");
   keys.number("online.fading", plan.fading, {1e-6, 1},

@@ -13,7 +13,7 @@ namespace tributary::participant {
 
 namespace {
 
-constexpr std::string_view kMagic = "TRIBPOS1";
+constexpr std::string_view kMagic = "TRIBPOS2";
 constexpr std::size_t kDigestBytes = sizeof(Digest::bytes);
 constexpr std::size_t kMaxPositionBytes = 4u << 20;
 // Read in one go at most, so that a source that never dries up cannot hold a round up.
@@ -43,7 +43,7 @@ class StreamSource final : public ExampleSource {
         rounds_(rounds),
         files_(files),
         state_(std::move(state)),
-        scale_(stream_->features()),
+        scale_(stream_->features(), rounds.scale_window),
         random_(rounds.seed, "reservoir") {
     check(rounds);
     if (!state_.empty() && files_.exists(state_)) load();
@@ -125,15 +125,15 @@ class StreamSource final : public ExampleSource {
   }
 
   void load() {
-    const std::size_t features = scale_.features();
     const auto mapped = files_.map(state_);
     ByteReader in(body_of(*mapped, state_), state_.string());
     in.get_text(kMaxPositionBytes);
     learn::StateReader reader(in);
     reader(scale_, last_label_);
     in.expect_end();
-    if (scale_.features() != features)
-      fail(Error::Kind::Malformed, state_.string() + ": of a stream with another number of features");
+    if (!scale_.fits(stream_->features()))
+      fail(Error::Kind::Malformed,
+           state_.string() + ": of a stream with another number of features, or another stream.scale_window");
   }
 
   std::unique_ptr<data::ExampleStream> stream_;

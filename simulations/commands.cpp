@@ -26,11 +26,13 @@ options::Command command() {
   options::Command command;
   command.summary =
       "Runs a federation on this machine: one coordinator, many participants in as many processes as you like, over "
-      "mutual TLS on loopback, or all in one process (--engine inline), with the same models. Leaves the coordinator's "
-      "run folder with the simulation's parts added. --grid and --seeds run it many times.";
+      "mutual TLS on loopback, or all in one process (--engine inline), with the same models. SCENARIO is a file of "
+      "the "
+      "keys below; the line's own win over it. simulations/ has scenarios that reproduce papers. Leaves report.html, "
+      "report.json, rounds.jsonl, global.onnx and edge.onnx in --out. --grid and --seeds run it many times.";
   command.positional = {"SCENARIO"};
   command.options = {
-      {"out", "DIR", "folder of the run, which must not hold one yet; of a sweep, which goes on where it stopped",
+      {"out", "DIR", "folder of the run, which must not hold one yet; a sweep goes on in its own where it stopped",
        false},
       {"engine", "NAME", "processes or inline: the same as --simulation.engine=NAME; a sweep's default is inline",
        false},

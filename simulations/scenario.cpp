@@ -68,9 +68,11 @@ void bind(options::Keys& keys, Scenario& scenario) {
   keys.count("simulation.restarts", crowd.restarts, {0, 1000},
              "how often a participant process that ended before its time is started again, with what its participants "
              "kept on disk; the model stays the same when nothing is given up in between");
-  keys.text("simulation.partition", crowd.partition,
-            "who holds what: iid, interleaved, shards:K, dirichlet:ALPHA, quantity_lognormal:SIGMA, quantity_power:EXPONENT or "
-            "natural:COLUMN (of a CSV file)");
+  keys.text(
+      "simulation.partition", crowd.partition,
+      "who holds what: iid = equal random parts, interleaved = one each in turn, shards:K = K runs of the examples "
+      "sorted by label, dirichlet:ALPHA = labels skewed, the more the smaller ALPHA, quantity_lognormal:SIGMA and "
+      "quantity_power:EXPONENT = random parts of such sizes, natural:COLUMN = as a column of the CSV file says");
   keys.choice("simulation.engine", crowd.engine, {"processes", "inline"},
               "processes: the real programs over TLS; inline: the same code in this process, without sockets");
   keys.flag("simulation.stream", crowd.stream,

@@ -60,7 +60,7 @@ class SimulatedDisk::OpenFile final : public File {
   }
   void sync() override {
     disk_.step(path_);
-    node_->durable = node_->bytes;
+    if (!disk_.lies_) node_->durable = node_->bytes;
   }
 
  private:
@@ -196,6 +196,7 @@ void SimulatedDisk::remove(const Path& path) {
 
 void SimulatedDisk::sync_directory(const Path& directory) {
   step(directory);
+  if (lies_) return;
   std::erase_if(durable_, [&](const auto& entry) { return entry.first.parent_path() == directory; });
   for (const auto& [path, node] : entries_) {
     if (path.parent_path() == directory) durable_[path] = node;

@@ -42,6 +42,13 @@ class SimulatedDisk final : public Files {
   // The machine crashes instead of doing it.
   void crash_at(std::uint64_t operation) { crash_at_ = operation; }
 
+  // The machine crashes now.
+  void crash() { crashed_ = true; }
+  bool crashed() const { return crashed_; }
+  // From now on this is a disk that says that it has made durable what it has not: sync() and sync_directory() do
+  // nothing. For checking those that check.
+  void lie_about_syncs() { lies_ = true; }
+
   // How much of what was not durable a crash leaves.
   enum class Loss : std::uint8_t { Nothing, Everything, Torn };
   // The machine comes up again, without faults planned. `random` chooses what of a torn write is there.
@@ -78,7 +85,7 @@ class SimulatedDisk final : public Files {
   std::map<Path, bool> directories_;
   std::uint64_t operations_ = 0;
   std::uint64_t fail_at_ = kNever, fail_from_ = kNever, crash_at_ = kNever;
-  bool crashed_ = false;
+  bool crashed_ = false, lies_ = false;
 };
 
 }  // namespace tributary

@@ -161,7 +161,8 @@ void check(const EdgePlan& plan) {
   }
 }
 
-EdgeCopy encode_edge_copy(const model::ParameterSet& master, std::span<float> residual, const EdgePlan& plan) {
+EdgeCopy encode_edge_copy(const model::ParameterSet& master, std::span<float> residual, const EdgePlan& plan,
+                          Bytes memory) {
   check(plan);
   TRIBUTARY_CHECK(residual.empty() || residual.size() == master.layout().size());
   TRIBUTARY_CHECK(serve(plan, master.layout()));
@@ -193,8 +194,9 @@ EdgeCopy encode_edge_copy(const model::ParameterSet& master, std::span<float> re
     copy.entropy_bits += 32.0 * static_cast<double>(spec.size);
     if (!residual.empty()) std::fill_n(residual.begin() + static_cast<std::ptrdiff_t>(spec.offset), spec.size, 0.0F);
   }
-  copy.blob = join_blob({plan.bits, plan.block, master.layout().digest()}, master.layout(), std::move(encoded.records),
-                        [&](const model::TensorSpec& spec) { return master.tensor(spec); });
+  copy.blob = join_blob(
+      {plan.bits, plan.block, master.layout().digest()}, master.layout(), std::move(encoded.records),
+      [&](const model::TensorSpec& spec) { return master.tensor(spec); }, std::move(memory));
   for (QuantizedTensor& tensor : encoded.quantized) {
     copy.scales.push_back(whole ? tensor.scale : std::move(tensor.scale));
   }

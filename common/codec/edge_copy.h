@@ -94,7 +94,11 @@ struct EdgeCopy {
 //
 // Throws Malformed, naming the tensor, when a value is not finite or a weight's magnitude is 2^120 or more (`residual`
 // then unchanged, but of no use any more where only a blob was asked for).
-EdgeCopy encode_edge_copy(const model::ParameterSet& master, std::span<float> residual, const EdgePlan& plan);
+//
+// The blob is written into `memory`, whatever that holds, where it is large enough: new memory of this size costs more
+// than what is written to it.
+EdgeCopy encode_edge_copy(const model::ParameterSet& master, std::span<float> residual, const EdgePlan& plan,
+                          Bytes memory = {});
 
 // What a blob may make a decoder allocate; anything beyond throws before allocation.
 struct DecodeLimits {

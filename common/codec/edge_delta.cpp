@@ -72,15 +72,7 @@ OtherPlaces at_end_of(EdgeIntegers& copy) {
 
 constexpr std::uint8_t kPruned = 0x80;
 
-// REQUIRES: b != 0, neither -128.
-std::int8_t change(std::int8_t b, std::int8_t q) {
-  const int sign = b < 0 ? -1 : 1, p = q * sign, a = b * sign;
-  const auto difference = static_cast<std::uint8_t>(p - a);
-  const std::uint8_t coded = difference == kPruned ? static_cast<std::uint8_t>(-a) : difference;
-  return static_cast<std::int8_t>(p == 0 ? kPruned : coded);
-}
-
-// The inverse; -128 for what is none.
+// What a change of `by` makes of b; -128 for what is no change.
 std::int8_t changed(std::int8_t b, std::int8_t by) {
   const int sign = b < 0 ? -1 : 1, a = b * sign;
   const auto symbol = static_cast<std::uint8_t>(by);
@@ -145,17 +137,10 @@ class DeltaWriter {
     const EdgeBlock& block = blocks_[b];
     const std::int8_t* base = base_.weights[block.tensor].q.data() + block.begin;
     const std::int8_t* q = copy_.weights[block.tensor].q.data() + block.begin;
-    for (auto& each : scratch) each.resize(block.size() + 1);
-    std::int8_t* was_zero = scratch[0].data();
-    std::int8_t* was_not = scratch[1].data();
-    for (std::size_t i = 0; i < block.size(); ++i) {  // both are written, one counts: no branch to mispredict
-      *was_zero = q[i];
-      *was_not = change(base[i] != 0 ? base[i] : std::int8_t{1}, q[i]);
-      was_zero += base[i] == 0;
-      was_not += base[i] != 0;
-    }
-    pack(b, 0, {scratch[0].data(), was_zero});
-    pack(b, 1, {scratch[1].data(), was_not});
+    for (auto& each : scratch) each.resize(block.size() + kSlack);
+    const std::size_t zeros = kernels().take_apart(base, q, block.size(), scratch[0].data(), scratch[1].data());
+    pack(b, 0, {scratch[0].data(), zeros});
+    pack(b, 1, {scratch[1].data(), block.size() - zeros});
   }
 
   void pack(std::size_t b, std::size_t p, std::span<const std::int8_t> q) {

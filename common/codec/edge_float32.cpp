@@ -14,7 +14,10 @@ namespace {
 
 struct Pruned {
   std::vector<std::uint8_t> mask;
-  std::vector<float> kept;
+  Bytes own;      // what is kept of the block, where that does not lie in the weights as it is
+  ByteSpan kept;  // in `own` or in the weights
+
+  std::size_t nonzeros() const { return kept.size() / sizeof(float); }
 };
 
 // Prunes a block in place. Rounding loses nothing here, so the residual is 0. `scratch` has room for a block and
@@ -22,7 +25,7 @@ struct Pruned {
 Pruned prune(const EdgeWeights& w, const EdgeBlock& block, std::span<float> scratch) {
   const Cut& cut = w.cuts[block.tensor];
   const std::uint64_t place = w.places[block.tensor] + block.begin, at = w.specs[block.tensor]->offset + block.begin;
-  Pruned made{std::vector<std::uint8_t>(block.mask_bytes()), {}};
+  Pruned made{std::vector<std::uint8_t>(block.mask_bytes()), {}, {}};
   // Where the treatment of ties changes, down to a whole byte of the mask; the rest of that byte goes singly.
   const std::uint64_t tie_end = cut.first_kept_tie <= place ? 0 : cut.first_kept_tie - place;
   const std::size_t middle = static_cast<std::size_t>(std::min<std::uint64_t>(tie_end, block.size())) / 8 * 8;
@@ -40,29 +43,33 @@ Pruned prune(const EdgeWeights& w, const EdgeBlock& block, std::span<float> scra
     count += kernels().pack_float(w.x.data() + at + behind, block.size() - behind, cut.keep_from(place + behind),
                                   made.mask.data() + behind / 8, scratch.data() + count);
   }
-  made.kept.assign(scratch.begin(), scratch.begin() + static_cast<std::ptrdiff_t>(count));
-  const auto* kept = reinterpret_cast<const BlobFloat*>(made.kept.data());
-  if (!w.values.empty()) kernels().expand_float(made.mask.data(), kept, count, block.size(), w.values.data() + at);
+  // What is x goes when x is the residual.
+  const bool stays = count == block.size() && w.residual.empty();
+  if (stays) {
+    made.kept = std::as_bytes(w.x.subspan(at, count));
+  } else {
+    const ByteSpan packed = std::as_bytes(scratch.first(count));
+    made.own.assign(packed.begin(), packed.end());
+    made.kept = made.own;
+    const auto* kept = reinterpret_cast<const BlobFloat*>(made.kept.data());
+    if (!w.values.empty()) kernels().expand_float(made.mask.data(), kept, count, block.size(), w.values.data() + at);
+  }
   if (!w.residual.empty()) std::fill_n(w.residual.begin() + static_cast<std::ptrdiff_t>(at), block.size(), 0.0F);
   fill_last_byte(made.mask, block.size());
   return made;
 }
 
-// Head, and each block behind its length. Takes the blocks apart as it goes.
-Bytes record_of(ByteWriter head, const StreamEncoder& masks, std::span<Pruned> blocks) {
-  Bytes record = head.take();
-  std::size_t bytes = record.size();
-  for (const Pruned& block : blocks) bytes += block.mask.size() + block.kept.size() * sizeof(float) + kSlack;
-  record.reserve(bytes);
+// Head, and each block behind its length.
+EdgeRecord record_of(ByteWriter head, const StreamEncoder& masks, std::span<Pruned> blocks) {
+  EdgeRecord record(head.take());
   for (Pruned& block : blocks) {
-    const std::size_t at = record.size();
-    record.resize(at + sizeof(std::uint32_t));
-    put_sized(block.mask, masks, record);
-    const ByteSpan raw = std::as_bytes(std::span(block.kept));
-    record.insert(record.end(), raw.begin(), raw.end());
-    const auto length = static_cast<std::uint32_t>(record.size() - at - sizeof(std::uint32_t));
-    std::memcpy(record.data() + at, &length, sizeof length);
-    block = {};
+    Bytes mask(sizeof(std::uint32_t));
+    put_sized(block.mask, masks, mask);
+    const auto length = static_cast<std::uint32_t>(mask.size() - sizeof(std::uint32_t) + block.kept.size());
+    std::memcpy(mask.data(), &length, sizeof length);
+    record.add(std::move(mask));
+    record.own.push_back(std::move(block.own));
+    record.pieces.push_back(block.kept);
   }
   return record;
 }
@@ -81,7 +88,7 @@ EncodedWeights encode(const EdgeWeights& w) {
     std::uint64_t nonzeros = 0;
     for (; b < w.blocks.size() && w.blocks[b].tensor == t; ++b) {
       count_bytes(pruned[b].mask, counts);
-      nonzeros += pruned[b].kept.size();
+      nonzeros += pruned[b].nonzeros();
     }
     ByteWriter head;
     const StreamEncoder encoder(fit_model(counts, Alphabet::Masks, head));

@@ -95,26 +95,32 @@ EdgeHeader read_header(ByteReader& in) {
   return header;
 }
 
-Bytes join_blob(const EdgeHeader& header, const model::ParameterLayout& layout, std::vector<Bytes> records,
-                const OtherTensors& other) {
-  std::size_t bytes = 0;
-  for (const Bytes& each : records) bytes += each.size();
+Bytes join_blob(const EdgeHeader& header, const model::ParameterLayout& layout, std::vector<EdgeRecord> records,
+                const OtherTensors& other, Bytes memory) {
+  std::size_t bytes = kHeaderBytes;
+  for (const EdgeRecord& record : records) {
+    for (const ByteSpan piece : record.pieces) bytes += piece.size();
+  }
   for (const model::TensorSpec& spec : layout.tensors()) {
     if (spec.role != model::Role::Weight) bytes += spec.size * sizeof(float);
   }
-  ByteWriter blob;
-  blob.reserve(bytes + kHeaderBytes);
-  put_header(blob, header);
+  Bytes blob = std::move(memory);
+  blob.clear();
+  blob.reserve(bytes);
+  const auto append = [&blob](ByteSpan piece) { blob.insert(blob.end(), piece.begin(), piece.end()); };
+  ByteWriter head;
+  put_header(head, header);
+  append(head.bytes());
   auto record = records.begin();
   for (const model::TensorSpec& spec : layout.tensors()) {
     if (spec.role == model::Role::Weight) {
-      blob.put_bytes(*record);
-      *record++ = Bytes();
+      for (const ByteSpan piece : record->pieces) append(piece);
+      *record++ = EdgeRecord();
     } else {
-      blob.put_bytes(std::as_bytes(other(spec)));
+      append(std::as_bytes(other(spec)));
     }
   }
-  return blob.take();
+  return blob;
 }
 
 std::unique_ptr<WeightFormat::Reader> read_records(ByteReader& in, const EdgeHeader& header,

@@ -125,8 +125,23 @@ struct EdgeWeights {
   unsigned threads = 1;
 };
 
+// The bytes of a weight tensor's record, piece by piece: `pieces` lie in `own`, or in the weights encoded.
+struct EdgeRecord {
+  EdgeRecord() = default;
+  EdgeRecord(EdgeRecord&&) = default;
+  EdgeRecord& operator=(EdgeRecord&&) = default;
+  EdgeRecord(Bytes whole) { add(std::move(whole)); }  // NOLINT(google-explicit-constructor)
+  void add(Bytes piece) {
+    own.push_back(std::move(piece));
+    pieces.push_back(own.back());
+  }
+
+  std::vector<Bytes> own;  // their bytes stay where they are when the vector grows
+  std::vector<ByteSpan> pieces;
+};
+
 struct EncodedWeights {
-  std::vector<Bytes> records;  // one a weight tensor
+  std::vector<EdgeRecord> records;  // one a weight tensor
   std::vector<QuantizedTensor> quantized;
   std::uint64_t nonzeros = 0;
   double entropy_bits = 0;
@@ -170,8 +185,8 @@ void put_scale(ByteWriter& out, float scale);
 float take_scale(ByteReader& in, const model::TensorSpec& spec);
 
 // The records that an encoder wrote for tensors with these integers and scales.
-std::vector<Bytes> integer_records(std::span<const model::TensorSpec* const> specs,
-                                   std::span<const QuantizedTensor> quantized, unsigned threads);
+std::vector<EdgeRecord> integer_records(std::span<const model::TensorSpec* const> specs,
+                                        std::span<const QuantizedTensor> quantized, unsigned threads);
 
 // Null when there is none for these bits.
 const WeightFormat* weight_format(unsigned bits);
@@ -183,10 +198,10 @@ void put_header(ByteWriter& out, const EdgeHeader& header);
 EdgeHeader read_header(ByteReader& in);
 
 // The blob: `records` of the weights, and between them the other tensors, which `other` gives. Takes the records apart
-// as it goes.
+// as it goes. Written into `memory`, whatever that holds, where it is large enough.
 using OtherTensors = std::function<std::span<const float>(const model::TensorSpec&)>;
-Bytes join_blob(const EdgeHeader& header, const model::ParameterLayout& layout, std::vector<Bytes> records,
-                const OtherTensors& other);
+Bytes join_blob(const EdgeHeader& header, const model::ParameterLayout& layout, std::vector<EdgeRecord> records,
+                const OtherTensors& other, Bytes memory = {});
 
 // Reads the blob's records up to its end, unchecked the weights' blocks; `place` says where the floats of another
 // tensor go. Throws as decode_edge_copy.

@@ -107,7 +107,8 @@ class IntegerWriter {
     for (std::size_t t = 0; t < tensors_.size(); ++t) heads.push_back(describe(tensors_[t], quantized[t], made));
     std::vector<Bytes> payloads(blocks_.size());
     for_blocks(blocks_.size(), threads, [&](std::size_t b) { payloads[b] = code(b); });
-    made.records = join_records(std::move(heads), blocks_, payloads);
+    for (Bytes& record : join_records(std::move(heads), blocks_, payloads))
+      made.records.emplace_back(std::move(record));
     return made;
   }
 
@@ -385,8 +386,8 @@ float take_scale(ByteReader& in, const model::TensorSpec& spec) {
   return scale;
 }
 
-std::vector<Bytes> integer_records(std::span<const model::TensorSpec* const> specs,
-                                   std::span<const QuantizedTensor> quantized, unsigned threads) {
+std::vector<EdgeRecord> integer_records(std::span<const model::TensorSpec* const> specs,
+                                        std::span<const QuantizedTensor> quantized, unsigned threads) {
   const std::vector<EdgeBlock> blocks = edge_blocks(specs);
   IntegerWriter writer(blocks, specs.size());
   for_blocks(blocks.size(), threads, [&](std::size_t b) { writer.pack(b, quantized[blocks[b].tensor].q); });

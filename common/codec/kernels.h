@@ -97,6 +97,11 @@ struct Kernels {
   std::size_t (*count_ones)(const std::uint8_t* bytes, std::size_t n);
   // True when some byte is 0 or -128, which no quantised weight is.
   bool (*has_bad_symbol)(const std::uint8_t* symbols, std::size_t n);
+  // Deals out q by what `base` has at the same place, in order: q where that is 0, and where it is not the change from
+  // it to q (edge_delta.cpp, no -128 among either). Both have room for n and kSlack bytes. Returns how many bases are
+  // 0.
+  std::size_t (*take_apart)(const std::int8_t* base, const std::int8_t* q, std::size_t n, std::int8_t* was_zero,
+                            std::int8_t* changes);
   // Decodes up to `groups` groups of 32 symbols, while at least 64 bytes of words are left; returns how many.
   std::size_t (*rans_decode)(const std::uint32_t* table, RansCursor& cursor, std::size_t groups, std::uint8_t* out);
 

@@ -129,6 +129,41 @@ TRIBUTARY_TARGET std::size_t rans_decode(const std::uint32_t* table, RansCursor&
   return done;
 }
 
+// The change from b to v where b is not 0; see change_of().
+TRIBUTARY_TARGET inline __m256i changes_of(__m256i b, __m256i v) {
+  const __m256i pruned = _mm256_set1_epi8(-128), none = _mm256_setzero_si256();
+  const __m256i a = _mm256_abs_epi8(b), p = _mm256_blendv_epi8(v, _mm256_sub_epi8(none, v), b);
+  const __m256i difference = _mm256_sub_epi8(p, a);
+  const __m256i coded = _mm256_blendv_epi8(difference, _mm256_sub_epi8(none, a), _mm256_cmpeq_epi8(difference, pruned));
+  return _mm256_blendv_epi8(coded, pruned, _mm256_cmpeq_epi8(p, none));
+}
+
+TRIBUTARY_TARGET inline void gather_eight(__m128i eight, unsigned row, std::int8_t* out) {
+  const __m128i order = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(kGather[row].data()));
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(out), _mm_shuffle_epi8(eight, order));
+}
+
+TRIBUTARY_TARGET std::size_t take_apart(const std::int8_t* base, const std::int8_t* q, std::size_t n,
+                                        std::int8_t* was_zero, std::int8_t* changes) {
+  std::size_t i = 0, zeros = 0;
+  for (; i + 32 <= n; i += 32) {
+    const __m256i b = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(base + i));
+    const __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(q + i));
+    const auto bits = static_cast<std::uint32_t>(_mm256_movemask_epi8(_mm256_cmpeq_epi8(b, _mm256_setzero_si256())));
+    alignas(32) std::int8_t change[32];
+    _mm256_store_si256(reinterpret_cast<__m256i*>(change), changes_of(b, v));
+    for (std::size_t part = 0; part < 4; ++part) {
+      const std::size_t at = i + 8 * part;
+      const unsigned row = bits >> (8 * part) & 0xFFu;
+      gather_eight(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(q + at)), row, was_zero + zeros);
+      gather_eight(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(change + 8 * part)), row ^ 0xFFu,
+                   changes + (at - zeros));
+      zeros += static_cast<std::size_t>(_mm_popcnt_u32(row));
+    }
+  }
+  return zeros + take_apart_singly(base + i, q + i, n - i, was_zero + zeros, changes + (i - zeros));
+}
+
 // Four counters of Philox4x32-10, a word of each in the lower half of every lane; see kernels_avx512.cpp.
 struct FourCounters {
   __m256i c0, c1, c2, c3;
@@ -177,15 +212,34 @@ TRIBUTARY_TARGET void dither(std::uint64_t key, std::uint64_t first, std::uint16
 
 }  // namespace
 
-const Kernels kAvx2Kernels = {"avx2",       max_magnitude,  max_magnitude_each,
-                              add,          collect_singly, quantize,
-                              ternarize,    dequantize,     dequantize_each,
-                              pack,         expand,         pack_float,
-                              expand_float, count_ones,     has_bad_symbol,
-                              rans_decode,  dither,         quantize_stochastic,
-                              check_float,  check_int8,     fold_float,
-                              fold_int8,    mean,           hadamard,
-                              flip_signs,   nearest_levels, dot,
+const Kernels kAvx2Kernels = {"avx2",
+                              max_magnitude,
+                              max_magnitude_each,
+                              add,
+                              collect_singly,
+                              quantize,
+                              ternarize,
+                              dequantize,
+                              dequantize_each,
+                              pack,
+                              expand,
+                              pack_float,
+                              expand_float,
+                              count_ones,
+                              has_bad_symbol,
+                              take_apart,
+                              rans_decode,
+                              dither,
+                              quantize_stochastic,
+                              check_float,
+                              check_int8,
+                              fold_float,
+                              fold_int8,
+                              mean,
+                              hadamard,
+                              flip_signs,
+                              nearest_levels,
+                              dot,
                               scale_by};
 
 }  // namespace tributary::codec

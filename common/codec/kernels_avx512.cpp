@@ -95,6 +95,24 @@ TRIBUTARY_TARGET std::size_t expand(const std::uint8_t* mask, const std::uint8_t
   return static_cast<std::size_t>(symbols - start) + kPortableKernels.expand(mask + i / 8, symbols, n - i, q + i);
 }
 
+TRIBUTARY_TARGET std::size_t take_apart(const std::int8_t* base, const std::int8_t* q, std::size_t n,
+                                        std::int8_t* was_zero, std::int8_t* changes) {
+  const __m512i pruned = _mm512_set1_epi8(-128), none = _mm512_setzero_si512();
+  std::size_t i = 0, zeros = 0;
+  for (; i + 64 <= n; i += 64) {
+    const __m512i b = _mm512_loadu_si512(base + i), v = _mm512_loadu_si512(q + i);
+    const __m512i a = _mm512_abs_epi8(b), p = _mm512_mask_sub_epi8(v, _mm512_movepi8_mask(b), none, v);
+    __m512i change = _mm512_sub_epi8(p, a);
+    change = _mm512_mask_sub_epi8(change, _mm512_cmpeq_epi8_mask(change, pruned), none, a);
+    change = _mm512_mask_mov_epi8(change, _mm512_testn_epi8_mask(p, p), pruned);
+    const std::uint64_t zero = _mm512_testn_epi8_mask(b, b);
+    _mm512_storeu_si512(was_zero + zeros, _mm512_maskz_compress_epi8(zero, v));
+    _mm512_storeu_si512(changes + (i - zeros), _mm512_maskz_compress_epi8(~zero, change));
+    zeros += static_cast<std::size_t>(_mm_popcnt_u64(zero));
+  }
+  return zeros + take_apart_singly(base + i, q + i, n - i, was_zero + zeros, changes + (i - zeros));
+}
+
 // Sixteen states; see kernels_avx2.cpp.
 TRIBUTARY_TARGET inline __m128i step(__m512i& x, const std::uint32_t* table, const std::byte*& words) {
   const __m512i entry = _mm512_i32gather_epi32(_mm512_and_si512(x, _mm512_set1_epi32(0xFFF)), table, 4);
@@ -151,15 +169,34 @@ TRIBUTARY_TARGET void dither(std::uint64_t key, std::uint64_t first, std::uint16
 
 }  // namespace
 
-const Kernels kAvx512Kernels = {"avx512",     max_magnitude,  max_magnitude_each,
-                                add,          collect,        quantize,
-                                ternarize,    dequantize,     dequantize_each,
-                                pack,         expand,         pack_float,
-                                expand_float, count_ones,     has_bad_symbol,
-                                rans_decode,  dither,         quantize_stochastic,
-                                check_float,  check_int8,     fold_float,
-                                fold_int8,    mean,           hadamard,
-                                flip_signs,   nearest_levels, dot,
+const Kernels kAvx512Kernels = {"avx512",
+                                max_magnitude,
+                                max_magnitude_each,
+                                add,
+                                collect,
+                                quantize,
+                                ternarize,
+                                dequantize,
+                                dequantize_each,
+                                pack,
+                                expand,
+                                pack_float,
+                                expand_float,
+                                count_ones,
+                                has_bad_symbol,
+                                take_apart,
+                                rans_decode,
+                                dither,
+                                quantize_stochastic,
+                                check_float,
+                                check_int8,
+                                fold_float,
+                                fold_int8,
+                                mean,
+                                hadamard,
+                                flip_signs,
+                                nearest_levels,
+                                dot,
                                 scale_by};
 
 }  // namespace tributary::codec

@@ -136,6 +136,28 @@ TRIBUTARY_TARGET inline void expand_float_singly(const std::uint8_t* mask, const
   for (std::size_t i = 0; i < n; ++i) out[i] = (mask[i / 8] >> (i % 8) & 1u) != 0 ? static_cast<float>(*kept++) : 0.0F;
 }
 
+// How edge_delta.cpp writes the change from b to q. REQUIRES: b != 0, neither is -128.
+TRIBUTARY_TARGET inline std::int8_t change_of(std::int8_t b, std::int8_t q) {
+  constexpr std::uint8_t kPruned = 0x80;
+  const int sign = b < 0 ? -1 : 1, p = q * sign, a = b * sign;
+  const auto difference = static_cast<std::uint8_t>(p - a);
+  const std::uint8_t coded = difference == kPruned ? static_cast<std::uint8_t>(-a) : difference;
+  return static_cast<std::int8_t>(p == 0 ? kPruned : coded);
+}
+
+// Both are written and one counts: no branch to guess.
+TRIBUTARY_TARGET inline std::size_t take_apart_singly(const std::int8_t* base, const std::int8_t* q, std::size_t n,
+                                                      std::int8_t* was_zero, std::int8_t* changes) {
+  std::size_t zeros = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    const bool zero = base[i] == 0;
+    was_zero[zeros] = q[i];
+    changes[i - zeros] = change_of(zero ? std::int8_t{1} : base[i], q[i]);
+    zeros += zero;
+  }
+  return zeros;
+}
+
 TRIBUTARY_TARGET std::size_t count_ones(const std::uint8_t* bytes, std::size_t n) {
   std::size_t ones = 0;
   std::size_t i = 0;

@@ -90,7 +90,8 @@ RecordParser::Result RecordParser::parse(std::string_view line, std::span<float>
 
 RecordParser::Result RecordParser::take_header(std::string_view line) try {
   std::vector<std::string_view> fields;
-  CsvReader(line, "header", schema_.separator, kMaxColumns).next(fields);
+  CsvReader reader(line, "header", schema_.separator, kMaxColumns);
+  reader.next(fields);  // which live as long as the reader
   std::vector<std::string> columns;
   for (const auto field : fields) columns.emplace_back(without_blanks(field));
   const auto has = [&](const std::string& name) {

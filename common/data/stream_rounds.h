@@ -18,6 +18,7 @@ struct StreamRounds {
   //   window     the last `examples` are learnt in every round, as long as one of them is new
   std::string keep = "all";
   bool standardize = true;  // as learn::StreamPlan has them
+  std::uint32_t scale_window = 0;
   double scale = 1;
   bool last_label = false;
   std::uint64_t seed = 1;

@@ -5,6 +5,7 @@
 
 #include "common/base/error.h"
 #include "common/edge/folding.h"
+#include "common/edge/learnt_ranges.h"
 
 namespace tributary::edge {
 
@@ -71,17 +72,14 @@ void move_towards(Ranges& ranges, const Ranges& seen, double stays) {
   }
 }
 
-}  // namespace
-
-std::unique_ptr<learn::Network> rounding_network(std::unique_ptr<learn::Network> network, const WeightPlan& plan) {
-  return std::make_unique<Rounding>(std::move(network), plan);
+void copy_by_name(const ParameterSet& from, ParameterSet& to) {
+  for (const auto& spec : to.layout().tensors())
+    std::ranges::copy(from.tensor(*from.layout().find(spec.name)), to.tensor(spec).begin());
 }
 
-model::Graph train_aware(const model::Graph& graph, const data::View& examples, const AwarePlan& plan,
-                         const Clock& clock, const TrainingWatch& watch) {
-  model::Graph folded = fold(graph);
-  ParameterSet parameters = folded.parameters();
-  Ranges ranges = observed(folded, parameters, examples, plan);
+// Trains parameters and ranges between calibrations.
+void train_averaged(const model::Graph& folded, ParameterSet& parameters, Ranges& ranges, const data::View& examples,
+                    const AwarePlan& plan, const Clock& clock, const TrainingWatch& watch) {
   const auto epochs = static_cast<std::uint32_t>(std::ceil(plan.training.training.epochs - 1e-9));
   TrainingWatch inner;
   bool stopped = false;
@@ -99,11 +97,41 @@ model::Graph train_aware(const model::Graph& graph, const data::View& examples, 
     part.epochs_done = epoch;
     part.training.epochs = std::min<double>(epoch + 1, plan.training.training.epochs);
     const auto done = train_centrally(*network, parameters, examples, part, clock, inner);
-    if (done && !done->result.finite)
-      fail(Error::Kind::Malformed, "training diverged: a loss or parameter became infinite in epoch " +
-                                       std::to_string(epoch + 1) + "; lower training.learning_rate");
+    if (done) require_finite(*done);
     move_towards(ranges, observed(folded, parameters, examples, plan), plan.moving_average);
   }
+}
+
+// Trains parameters and ranges together.
+void train_learnt(const model::Graph& folded, ParameterSet& parameters, Ranges& ranges, const data::View& examples,
+                  const AwarePlan& plan, const Clock& clock, const TrainingWatch& watch) {
+  const LearntRanges learnt = learn_ranges(folded, ranges);
+  const auto network = step_network(rounding_network(learn::Network::compile(learnt.graph), plan.weights), learnt);
+  ParameterSet all = learnt.graph.parameters();
+  TrainingWatch inner{{}, watch.step};
+  inner.epoch_done = [&](const EpochDone& done, const ParameterSet& now) {
+    copy_by_name(now, parameters);
+    if (watch.epoch_done) watch.epoch_done(done, parameters);
+  };
+  const auto last = train_centrally(*network, all, examples, plan.training, clock, inner);
+  if (last) require_finite(*last);
+  copy_by_name(all, parameters);
+  ranges = ranges_of(learnt, all);
+}
+
+}  // namespace
+
+std::unique_ptr<learn::Network> rounding_network(std::unique_ptr<learn::Network> network, const WeightPlan& plan) {
+  return std::make_unique<Rounding>(std::move(network), plan);
+}
+
+model::Graph train_aware(const model::Graph& graph, const data::View& examples, const AwarePlan& plan,
+                         const Clock& clock, const TrainingWatch& watch) {
+  model::Graph folded = fold(graph);
+  ParameterSet parameters = folded.parameters();
+  Ranges ranges = observed(folded, parameters, examples, plan);
+  const auto train = plan.ranges == AwarePlan::Ranges::Learnt ? train_learnt : train_averaged;
+  train(folded, parameters, ranges, examples, plan, clock, watch);
   folded.set_parameters(parameters);
   return quantize_static(folded, ranges, plan.weights);
 }

@@ -3,7 +3,7 @@
 // Quantisation-aware training (Jacob et al. 2018): a model is trained through the rounding that its quantised form will
 // have, so that it learns to bear it. Weights are rounded by the codec before every step and the gradient with respect
 // to the rounded weights moves the float ones ("straight through", Bengio et al. 2013). Activations go through 256
-// levels, whose ranges are moving averages of what is seen.
+// levels, whose ranges are moving averages of what is seen, or learnt (learnt_ranges.h).
 // Functions of one thread.
 #pragma once
 
@@ -22,10 +22,15 @@ namespace tributary::edge {
 std::unique_ptr<learn::Network> rounding_network(std::unique_ptr<learn::Network> network, const WeightPlan& plan);
 
 struct AwarePlan {
+  enum class Ranges : std::uint8_t {
+    Averaged,  // between epochs, towards what calibration finds then
+    Learnt,    // by gradient, with every step
+  };
   WeightPlan weights;
   CentralPlan training;
   CalibrationPlan calibration;
-  double moving_average = 0.5;  // share of the old range that stays, after each epoch
+  Ranges ranges = Ranges::Averaged;
+  double moving_average = 0.5;  // share of the old range that stays, after each epoch (Averaged)
 };
 
 // Trains `graph`, folded, and gives it quantised (quantize_static()). The watch is shown the float32 parameters, in the

@@ -5,6 +5,7 @@
 
 #include "common/base/error.h"
 #include "common/base/text.h"
+#include "common/edge/augmentation.h"
 
 namespace tributary::edge {
 
@@ -48,13 +49,20 @@ std::optional<EpochDone> train_centrally(learn::Network& network, model::Paramet
       stopped = watch.step && watch.step(share);
       return stopped;
     };
-    const auto result = learn::train(network, parameters, examples, part, epoch, random, clock, stop);
+    const auto result = learn::train(network, parameters, shifted(examples, plan.shift, plan.seed, epoch), part, epoch,
+                                     random, clock, stop);
     if (stopped) break;
     last = EpochDone{epoch + 1, epochs, result};
     if (watch.epoch_done) watch.epoch_done(*last, parameters);
     if (!result.finite) break;
   }
   return last;
+}
+
+void require_finite(const EpochDone& done) {
+  if (!done.result.finite)
+    fail(Error::Kind::Malformed, "training diverged: a loss or parameter became infinite in epoch " +
+                                     std::to_string(done.epoch) + "; lower training.learning_rate");
 }
 
 void set_epochs_done(model::Graph& graph, const CentralPlan& plan, std::uint32_t epochs) {

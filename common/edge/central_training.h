@@ -20,6 +20,7 @@ struct CentralPlan {
   learn::TrainingPlan training;   // `epochs` of it is the length of the whole run, max_steps that of one epoch
   std::uint64_t seed = 1;         // of the order of the examples, and of dropout
   std::uint32_t epochs_done = 0;  // by the run that this one goes on with
+  std::uint32_t shift = 0;        // pixels that pictures are moved by at most, each epoch anew (augmentation.h)
 };
 
 struct EpochDone {
@@ -41,6 +42,9 @@ struct TrainingWatch {
 std::optional<EpochDone> train_centrally(learn::Network& network, model::ParameterSet& parameters,
                                          const data::View& examples, const CentralPlan& plan, const Clock& clock,
                                          const TrainingWatch& watch = {});
+
+// Throws Malformed, naming the epoch and what to change, when the training ended there because it diverged.
+void require_finite(const EpochDone& done);
 
 // Where a run stands, kept in a model file's metadata ("tributary.training").
 void set_epochs_done(model::Graph& graph, const CentralPlan& plan, std::uint32_t epochs);

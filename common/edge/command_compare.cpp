@@ -6,24 +6,31 @@ namespace tributary::edge::program {
 
 namespace {
 
-int run(const options::Command& usage, const std::vector<std::string>& words) {
-  options::Keys keys;
-  data::DataSource source;
+struct Settings {
+  data::DataSource data;
   ComparisonPlan plan;
-  options::bind_data(keys, source, "data", "labelled examples");
-  bind_loss(keys, plan.loss);
-  const auto arguments = parse_or_help(usage, &keys, words);
-  if (!arguments) return 0;
-  plan.seconds = real_number(*arguments, "seconds", 1, 0.001, 3600);
-  if (arguments->has("batch"))
-    plan.batches.push_back(static_cast<std::uint32_t>(whole_number(*arguments, "batch", 32, 1, 1u << 16)));
-  const data::View examples = open_examples(keys, source);
-  std::vector<Path> files(arguments->positional.begin(), arguments->positional.end());
+};
+
+void bind(options::Keys& keys, Settings& s) {
+  options::bind_data(keys, s.data, "data", "labelled examples");
+  bind_loss(keys, s.plan.loss);
+}
+
+int compare_files(const options::Arguments& arguments, const options::Keys& keys, Settings& s) {
+  s.plan.seconds = real_number(arguments, "seconds", 1, 0.001, 3600);
+  if (arguments.has("batch"))
+    s.plan.batches.push_back(static_cast<std::uint32_t>(whole_number(arguments, "batch", 32, 1, 1u << 16)));
+  const std::vector<Path> files(arguments.positional.begin(), arguments.positional.end());
+  const data::View examples = open_examples(keys, s.data, model::Graph::load(files.at(0)));
   for (const Path& file : files) require_fit(model::Graph::load(file), examples);
-  const Comparison made = compare(files, examples, plan, SystemClock());
-  print(arguments->has("json") ? as_json(made) : as_table(made));
-  if (arguments->has("html")) write_text_file(arguments->get("html"), as_html(made));
+  const Comparison made = compare(files, examples, s.plan, SystemClock());
+  print(arguments.has("json") ? as_json(made) : as_table(made));
+  if (arguments.has("html")) write_text_file(arguments.get("html"), as_html(made));
   return 0;
+}
+
+int run(const options::Command& usage, const std::vector<std::string>& words) {
+  return begin(usage, words, Settings{}, bind, compare_files);
 }
 
 }  // namespace

@@ -6,38 +6,45 @@ namespace tributary::edge::program {
 
 namespace {
 
-int run(const options::Command& usage, const std::vector<std::string>& words) {
-  options::Keys keys;
-  data::DataSource source;
+struct Settings {
+  data::DataSource data;
   learn::Loss loss = learn::Loss::CrossEntropy;
-  options::bind_data(keys, source, "data", "labelled examples");
-  bind_loss(keys, loss);
-  const auto arguments = parse_or_help(usage, &keys, words);
-  if (!arguments) return 0;
-  const model::Graph graph = model::Graph::load(arguments->positional.at(0));
-  const data::View examples = open_examples(keys, source);
-  require_fit(graph, examples);
-  const Assessment found = assess(graph, examples, loss, SystemClock());
-  print(arguments->has("json") ? as_json(found) : as_table(found));
+};
+
+void bind(options::Keys& keys, Settings& s) {
+  options::bind_data(keys, s.data, "data", "labelled examples");
+  bind_loss(keys, s.loss);
+}
+
+int evaluate(const options::Arguments& arguments, const options::Keys& keys, Settings& s) {
+  const model::Graph graph = model::Graph::load(arguments.positional.at(0));
+  const Assessment found = assess(graph, open_examples(keys, s.data, graph), s.loss, SystemClock());
+  print(arguments.has("json") ? as_json(found) : as_table(found));
   return 0;
 }
 
-int run_predict(const options::Command& usage, const std::vector<std::string>& words) {
-  options::Keys keys;
-  data::DataSource source;
+void bind_examples(options::Keys& keys, data::DataSource& source) {
   options::bind_data(keys, source, "data", "examples");
-  const auto arguments = parse_or_help(usage, &keys, words);
-  if (!arguments) return 0;
-  const model::Graph graph = model::Graph::load(arguments->positional.at(0));
-  const data::View examples = open_examples(keys, source);
-  require_fit(graph, examples);
-  const std::string table = as_csv(predict(graph, examples), examples);
-  if (arguments->has("out")) {
-    write_text_file(out_file(*arguments, "predict"), table);
+}
+
+int predict(const options::Arguments& arguments, const options::Keys& keys, data::DataSource& source) {
+  const model::Graph graph = model::Graph::load(arguments.positional.at(0));
+  const data::View examples = open_examples(keys, source, graph);
+  const std::string table = as_csv(edge::predict(graph, examples), examples);
+  if (arguments.has("out")) {
+    write_text_file(out_file(arguments, "predict"), table);
   } else {
     print(table);
   }
   return 0;
+}
+
+int run(const options::Command& usage, const std::vector<std::string>& words) {
+  return begin(usage, words, Settings{}, bind, evaluate);
+}
+
+int run_predict(const options::Command& usage, const std::vector<std::string>& words) {
+  return begin(usage, words, data::DataSource{}, bind_examples, predict);
 }
 
 }  // namespace

@@ -1,5 +1,3 @@
-#include <iostream>
-
 #include "common/base/error.h"
 #include "common/base/text.h"
 #include "common/edge/commands.h"
@@ -15,11 +13,18 @@ namespace tributary::edge::program {
 namespace {
 
 struct Settings {
-  data::DataSource data, held_out;
+  Sources examples;
   std::string choice = "magnitude", scope = "layer", schedule = "gradual", pattern, score = "l1";
   double channels = 1;
   PrunedPlan plan;
 };
+
+Settings defaults() {
+  Settings made;
+  made.plan.training.training.epochs = 6;
+  made.plan.training.training.batch_size = 50;
+  return made;
+}
 
 void bind(options::Keys& keys, Settings& s) {
   keys.number("sparsity", s.plan.pruning.sparsity, {0, 0.9999}, "share of the weights that become zero");
@@ -33,9 +38,8 @@ void bind(options::Keys& keys, Settings& s) {
               "share of the channels and neurons of each layer that stay: below 1 they are taken out of the graph, "
               "before any weight is set to zero");
   keys.choice("channels.score", s.score, {"l1", "l2", "batch_norm"}, "which channels stay: those of the largest score");
-  options::bind_data(keys, s.data, "data", "examples to retrain on");
-  options::bind_data(keys, s.held_out, "evaluation", "held-out examples");
-  bind_training(keys, s.plan.training.training);
+  bind_sources(keys, s.examples, "examples to retrain on");
+  bind_training(keys, s.plan.training);
 }
 
 void read_pattern(const std::string& text, PruningPlan& plan) {
@@ -62,20 +66,14 @@ model::Graph take_channels_out(const model::Graph& graph, const Settings& s) {
   return made;
 }
 
-void retrain(model::Graph& graph, model::ParameterSet& parameters, const options::Keys& keys, const Settings& s) {
-  const data::View examples = open_examples(keys, s.data);
-  require_fit(graph, examples);
-  const SystemClock clock;
+void retrain(const model::Graph& graph, model::ParameterSet& parameters, const options::Keys& keys, const Settings& s) {
+  const data::View examples = open_examples(keys, s.examples.data, graph);
   const auto network = learn::Network::compile(graph);
-  TrainingScreen screen(std::cout, options::standard_output(), clock,
-                        held_out(keys, s.held_out, *network, s.plan.training.training.loss, clock));
-  TrainingWatch watch;
-  watch.step = [&](double share) { return screen.step(share); };
-  watch.epoch_done = [&](const EpochDone& done, const model::ParameterSet& now) { screen.epoch(done, now); };
-  train_pruned(graph, parameters, examples, s.plan, clock, watch);
+  ShownTraining shown(keys, s.examples.held_out, *network, s.plan.training.training.loss);
+  train_pruned(graph, parameters, examples, s.plan, shown.clock(), shown.watch());
 }
 
-int prune(const options::Arguments& arguments, const options::Keys& keys, Settings& s) {
+int prune_file(const options::Arguments& arguments, const options::Keys& keys, Settings& s) {
   const Path given = arguments.positional.at(0), out = out_file(arguments, "prune");
   using Choice = PruningPlan::Choice;
   using Scope = PruningPlan::Scope;
@@ -101,13 +99,7 @@ int prune(const options::Arguments& arguments, const options::Keys& keys, Settin
 }
 
 int run(const options::Command& usage, const std::vector<std::string>& words) {
-  Settings settings;
-  settings.plan.training.training.epochs = 6;
-  settings.plan.training.training.batch_size = 50;
-  options::Keys keys;
-  bind(keys, settings);
-  const auto arguments = parse_or_help(usage, &keys, words);
-  return arguments ? prune(*arguments, keys, settings) : 0;
+  return begin(usage, words, defaults(), bind, prune_file);
 }
 
 }  // namespace

@@ -1,5 +1,3 @@
-#include <iostream>
-
 #include "common/base/error.h"
 #include "common/edge/aware_training.h"
 #include "common/edge/calibration.h"
@@ -14,14 +12,23 @@ namespace tributary::edge::program {
 namespace {
 
 struct Settings {
-  data::DataSource data, held_out;
+  Sources examples;
   std::string scheme = "static";
   std::string calibration = "min_max";
   std::string weights = "int8";
   std::string scales = "channel";
+  std::string ranges = "averaged";
   CalibrationPlan plan;
   CentralPlan training;
 };
+
+Settings defaults() {
+  Settings made;
+  made.training.training.epochs = 2;
+  made.training.training.batch_size = 50;
+  made.training.training.learning_rate = 0.01;
+  return made;
+}
 
 void bind(options::Keys& keys, Settings& settings) {
   keys.choice("scheme", settings.scheme, {"weights", "dynamic", "static", "aware"},
@@ -31,25 +38,19 @@ void bind(options::Keys& keys, Settings& settings) {
   keys.choice("scales", settings.scales, {"channel", "tensor"}, "a scale for each output channel, or for each weight");
   keys.choice("calibration.method", settings.calibration, {"min_max", "percentile", "mse", "entropy"},
               "how a range is chosen from the values seen (scheme static)");
+  keys.choice("ranges", settings.ranges, {"averaged", "learnt"},
+              "how ranges move while the model trains (scheme aware): towards what each epoch shows, or by gradient");
   keys.number("calibration.kept", settings.plan.kept, {0.51, 1}, "share of the values that percentile keeps");
   keys.count("calibration.examples", settings.plan.examples, {0, 1e9}, "examples to calibrate on; 0 = all");
-  options::bind_data(keys, settings.data, "data", "examples to calibrate or train on (schemes static, aware)");
-  options::bind_data(keys, settings.held_out, "evaluation", "held-out examples (scheme aware)");
-  bind_training(keys, settings.training.training);
+  bind_sources(keys, settings.examples, "examples to calibrate or train on (schemes static, aware)");
+  bind_training(keys, settings.training);
 }
 
 model::Graph train(const model::Graph& folded, const data::View& examples, const options::Keys& keys,
                    const Settings& settings, const AwarePlan& plan) {
-  const SystemClock clock;
   const auto network = rounding_network(learn::Network::compile(folded), plan.weights);
-  TrainingScreen screen(std::cout, options::standard_output(), clock,
-                        held_out(keys, settings.held_out, *network, plan.training.training.loss, clock));
-  TrainingWatch watch;
-  watch.step = [&](double share) { return screen.step(share); };
-  watch.epoch_done = [&](const EpochDone& done, const model::ParameterSet& now) {
-    if (done.result.finite) screen.epoch(done, now);
-  };
-  return train_aware(folded, examples, plan, clock, watch);
+  ShownTraining shown(keys, settings.examples.held_out, *network, plan.training.training.loss);
+  return train_aware(folded, examples, plan, shown.clock(), shown.watch());
 }
 
 model::Graph quantize(const model::Graph& folded, const options::Keys& keys, const Settings& settings) {
@@ -61,27 +62,24 @@ model::Graph quantize(const model::Graph& folded, const options::Keys& keys, con
          "scheme " + settings.scheme +
              " needs examples to calibrate on: give data.images and data.labels, or data.format=csv and "
              "data.file; or take scheme=dynamic");
-  const data::View examples = open_examples(keys, settings.data);
-  require_fit(folded, examples);
+  const data::View examples = open_examples(keys, settings.examples.data, folded);
   CalibrationPlan plan = settings.plan;
   plan.method = calibration_from(settings.calibration);
-  if (settings.scheme == "aware") return train(folded, examples, keys, settings, {weights, settings.training, plan});
+  const auto ranges = settings.ranges == "learnt" ? AwarePlan::Ranges::Learnt : AwarePlan::Ranges::Averaged;
+  if (settings.scheme == "aware")
+    return train(folded, examples, keys, settings, {weights, settings.training, plan, ranges});
   return quantize_static(folded, calibrate(folded, examples, quantized_values(folded), plan), weights);
 }
 
-int run(const options::Command& usage, const std::vector<std::string>& words) {
-  Settings settings;
-  settings.training.training.epochs = 2;
-  settings.training.training.batch_size = 50;
-  settings.training.training.learning_rate = 0.01;
-  options::Keys keys;
-  bind(keys, settings);
-  const auto arguments = parse_or_help(usage, &keys, words);
-  if (!arguments) return 0;
-  const Path given = arguments->positional.at(0), out = out_file(*arguments, "quantize");
+int quantize_file(const options::Arguments& arguments, const options::Keys& keys, Settings& settings) {
+  const Path given = arguments.positional.at(0), out = out_file(arguments, "quantize");
   const model::Graph folded = fold(model::Graph::load(given));
   save_and_say(quantize(folded, keys, settings), given, out, settings.scheme + ", " + settings.weights);
   return 0;
+}
+
+int run(const options::Command& usage, const std::vector<std::string>& words) {
+  return begin(usage, words, defaults(), bind, quantize_file);
 }
 
 }  // namespace

@@ -1,21 +1,34 @@
-#include <iostream>
-
 #include "common/base/error.h"
 #include "common/base/text.h"
+#include "common/edge/augmentation.h"
 #include "common/edge/central_training.h"
 #include "common/edge/commands.h"
 #include "common/edge/training_screen.h"
 #include "common/model/zoo.h"
-#include "common/options/data_keys.h"
 
 namespace tributary::edge::program {
 
 namespace {
 
 struct Settings {
-  data::DataSource data, held_out;
+  Sources examples;
   CentralPlan plan;
+  double dropout = 0;
 };
+
+Settings defaults() {
+  Settings made;
+  made.plan.training.epochs = 5;
+  made.plan.training.batch_size = 50;
+  return made;
+}
+
+void bind(options::Keys& keys, Settings& s) {
+  bind_sources(keys, s.examples, "training examples");
+  bind_training(keys, s.plan);
+  keys.number("training.dropout", s.dropout, {0, 0.99},
+              "share of the hidden values before each dense layer that a step leaves out");
+}
 
 // The model to start from, or the one that `out` holds when the run is resumed.
 model::Graph starting_model(const options::Arguments& arguments, const Path& out, CentralPlan& plan) {
@@ -31,41 +44,24 @@ int train(const options::Arguments& arguments, const options::Keys& keys, Settin
   const Path out = out_file(arguments, "train");
   settings.plan.seed = whole_number(arguments, "seed", 1);
   model::Graph graph = starting_model(arguments, out, settings.plan);
-  const data::View examples = open_examples(keys, settings.data);
-  require_fit(graph, examples);
-  const auto network = learn::Network::compile(graph);
+  const data::View examples = open_examples(keys, settings.examples.data, graph);
+  const auto network = learn::Network::compile(with_dropout(graph, settings.dropout));
   model::ParameterSet parameters = graph.parameters();
-  const SystemClock clock;
-  TrainingScreen screen(std::cout, options::standard_output(), clock,
-                        held_out(keys, settings.held_out, *network, settings.plan.training.loss, clock));
-  TrainingWatch watch;
-  watch.step = [&](double share) { return screen.step(share); };
-  watch.epoch_done = [&](const EpochDone& done, const model::ParameterSet& now) {
-    if (!done.result.finite) return;
-    screen.epoch(done, now);
+  ShownTraining shown(keys, settings.examples.held_out, *network, settings.plan.training.loss);
+  const auto save = [&](const EpochDone& done, const model::ParameterSet& now) {
     graph.set_parameters(now);
     set_epochs_done(graph, settings.plan, done.epoch);
     graph.save(out);
   };
-  const auto last = train_centrally(*network, parameters, examples, settings.plan, clock, watch);
+  const auto last = train_centrally(*network, parameters, examples, settings.plan, shown.clock(), shown.watch(save));
   if (!last)
-    screen.note("nothing to do: " + out.string() + " has had " + std::to_string(settings.plan.epochs_done) + " epochs");
-  if (last && !last->result.finite)
-    fail(Error::Kind::Malformed, "training diverged: a loss or parameter became infinite in epoch " +
-                                     std::to_string(last->epoch) + "; lower training.learning_rate");
+    shown.note("nothing to do: " + out.string() + " has had " + std::to_string(settings.plan.epochs_done) + " epochs");
+  if (last) require_finite(*last);
   return 0;
 }
 
 int run(const options::Command& usage, const std::vector<std::string>& words) {
-  Settings settings;
-  settings.plan.training.epochs = 5;
-  settings.plan.training.batch_size = 50;
-  options::Keys keys;
-  options::bind_data(keys, settings.data, "data", "training examples");
-  options::bind_data(keys, settings.held_out, "evaluation", "held-out examples");
-  bind_training(keys, settings.plan.training);
-  const auto arguments = parse_or_help(usage, &keys, words);
-  return arguments ? train(*arguments, keys, settings) : 0;
+  return begin(usage, words, defaults(), bind, train);
 }
 
 }  // namespace

@@ -53,8 +53,14 @@ void bind_loss(options::Keys& keys, learn::Loss& loss) {
       "what training makes small, and evaluation reports");
 }
 
-void bind_training(options::Keys& keys, learn::TrainingPlan& plan) {
+void bind_sources(options::Keys& keys, Sources& sources, std::string_view what) {
+  options::bind_data(keys, sources.data, "data", what);
+  options::bind_data(keys, sources.held_out, "evaluation", "held-out examples");
+}
+
+void bind_training(options::Keys& keys, CentralPlan& central) {
   constexpr double kMany = 4e9, kBelowOne = 0.999999;
+  learn::TrainingPlan& plan = central.training;
   bind_loss(keys, plan.loss);
   keys.number("training.learning_rate", plan.learning_rate, {0, 1e6}, "step size");
   keys.number("training.learning_rate_decay", plan.learning_rate_decay, {1e-6, 1},
@@ -65,24 +71,17 @@ void bind_training(options::Keys& keys, learn::TrainingPlan& plan) {
   keys.count("training.batch_size", plan.batch_size, {0, kMany}, "examples a step; 0 = all");
   keys.number("training.epochs", plan.epochs, {1e-9, 1e6}, "passes over the examples; may be a fraction");
   keys.count("training.max_steps", plan.max_steps, {0, kMany}, "steps of an epoch at most; 0 = no limit");
+  keys.count("training.shift", central.shift, {0, 1024}, "pixels that a picture is moved by at most, each epoch anew");
 }
 
-data::View open_examples(const options::Keys& keys, const data::DataSource& source) {
+data::View open_examples(const options::Keys& keys, const data::DataSource& source, const model::Graph& graph) {
   const std::string& prefix = source.prefix;
   if (!options::names_data(keys, prefix))
     fail(Error::Kind::Malformed, "no examples: give " + prefix + ".images and " + prefix + ".labels, or " + prefix +
                                      ".format=csv and " + prefix + ".file");
-  return data::open(source);
-}
-
-std::function<learn::Evaluation(const model::ParameterSet&)> held_out(const options::Keys& keys,
-                                                                      const data::DataSource& source,
-                                                                      learn::Network& network, learn::Loss loss,
-                                                                      const Clock& clock) {
-  if (!options::names_data(keys, source.prefix)) return {};
-  return [&network, &clock, loss, examples = data::open(source)](const model::ParameterSet& parameters) {
-    return learn::evaluate(network, parameters, examples, loss, clock);
-  };
+  data::View examples = data::open(source);
+  require_fit(graph, examples);
+  return examples;
 }
 
 void require_fit(const model::Graph& graph, const data::View& examples) {

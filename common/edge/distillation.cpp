@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "common/base/error.h"
+#include "common/edge/augmentation.h"
 #include "common/learn/backprop.h"
 #include "common/learn/sgd.h"
 #include "common/learn/trace.h"
@@ -22,6 +23,13 @@ void soften(std::span<const float> z, double temperature, std::vector<double>& p
   double sum = 0;
   for (std::size_t i = 0; i < z.size(); ++i) sum += p[i] = std::exp((double{z[i]} - top) / temperature);
   for (double& one : p) one /= sum;
+}
+
+// Of values that are not all 0; else 1.
+double mean_square(std::span<const float> values) {
+  double sum = 0;
+  for (const float value : values) sum += double{value} * double{value};
+  return sum > 0 ? sum / static_cast<double>(values.size()) : 1;
 }
 
 // A matrix that maps the student's feature to the teacher's, learnt along with the student.
@@ -172,7 +180,7 @@ class Distiller {
 
   void middle(const Lesson& lesson, learn::Tap& tap, std::size_t examples, Result& result) {
     if (!map_.is_made()) map_.reset(tap.width, lesson.width, plan_.training.seed);
-    const double weight = plan_.feature_weight / static_cast<double>(examples);
+    const double weight = plan_.feature_weight / (mean_square(lesson.feature) * static_cast<double>(examples));
     for (std::size_t e = 0; e < examples; ++e)
       result.loss += weight * map_.add(tap.rows.subspan(e * tap.width, tap.width),
                                        std::span(lesson.feature).subspan(e * lesson.width, lesson.width), weight,
@@ -207,7 +215,6 @@ void distil(const model::Graph& teacher, const model::Graph& student, ParameterS
   if (examples.size() == 0) fail(Error::Kind::Malformed, "there are no examples to distil on");
   Distiller distiller(teacher, student, plan);
   const learn::TrainingPlan& t = plan.training.training;
-  const data::Dataset& dataset = *examples.dataset;
   const auto epochs = static_cast<std::uint32_t>(std::ceil(t.epochs - 1e-9));
   const std::size_t batch = t.batch_size == 0 ? examples.size() : t.batch_size;
   std::vector<float> features, labels, gradient(parameters.values().size());
@@ -217,6 +224,8 @@ void distil(const model::Graph& teacher, const model::Graph& student, ParameterS
         parameters,
         {.learning_rate = rate, .momentum = t.momentum, .weight_decay = t.weight_decay, .clip_norm = t.clip_norm});
     RandomStream random({plan.training.seed, "distillation", epoch, {}});
+    const data::View moved = shifted(examples, plan.training.shift, plan.training.seed, epoch);
+    const data::Dataset& dataset = *moved.dataset;
     auto order = random.permutation(examples.size());
     for (auto& index : order) index = examples.indices[index];
     const TimePoint begun = clock.now();
@@ -230,9 +239,8 @@ void distil(const model::Graph& teacher, const model::Graph& student, ParameterS
       labels.resize(indices.size() * dataset.label_size());
       dataset.read(indices, features, labels);
       const auto result = distiller.gradient(parameters, features, labels, random, gradient);
-      if (!std::isfinite(result.loss) || !sgd.step(parameters.values(), gradient))
-        fail(Error::Kind::Malformed, "training diverged: a loss or parameter became infinite in epoch " +
-                                         std::to_string(epoch + 1) + "; lower training.learning_rate");
+      done.result.finite = std::isfinite(result.loss) && sgd.step(parameters.values(), gradient);
+      require_finite(done);
       distiller.step_map(rate);
       done.result.loss += result.loss * static_cast<double>(indices.size());
       right += static_cast<double>(result.correct);

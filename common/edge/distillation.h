@@ -13,7 +13,8 @@ namespace tributary::edge {
 
 // The loss of one example, averaged over a batch (Hinton et al. 2015; Romero et al. 2015, "FitNets"):
 //   soft * T^2 KL(teacher's softmax(z / T) || student's softmax(z / T)) + (1 - soft) * cross entropy with the label
-//   + feature_weight * mean squared error between the teacher's feature and a learnt linear map of the student's
+//   + feature_weight * mean squared error between the teacher's feature and a learnt linear map of the student's, over
+//     the mean square of the teacher's in the batch, so that the weight means the same for every model
 struct DistillationPlan {
   CentralPlan training;  // its loss must be cross_entropy; its rates drive the map too
   double temperature = 4;

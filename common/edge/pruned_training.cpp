@@ -74,9 +74,7 @@ class Trainer {
       if (watch_.epoch_done && done.result.finite) watch_.epoch_done({past_ + done.epoch, all, done.result}, now);
     };
     const auto last = train_centrally(*network_, parameters_, examples_, part, clock_, inner);
-    if (last && !last->result.finite)
-      fail(Error::Kind::Malformed, "training diverged: a loss or parameter became infinite in epoch " +
-                                       std::to_string(past_ + last->epoch) + "; lower training.learning_rate");
+    if (last) require_finite({past_ + last->epoch, last->epochs, last->result});
   }
 
   std::shared_ptr<Mask> mask_;

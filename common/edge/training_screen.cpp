@@ -1,9 +1,11 @@
 #include "common/edge/training_screen.h"
 
 #include <chrono>
+#include <iostream>
 
 #include "common/base/text.h"
 #include "common/edge/wording.h"
+#include "common/options/data_keys.h"
 
 namespace tributary::edge::program {
 
@@ -14,6 +16,15 @@ std::vector<std::string> titles(bool held_out) {
   if (held_out) made.insert(made.end(), {"loss", "accuracy"});
   made.push_back("time");
   return made;
+}
+
+// Empty where no examples are named.
+TrainingScreen::HeldOut held_out_on(const options::Keys& keys, const data::DataSource& source, learn::Network& network,
+                                    learn::Loss loss, const Clock& clock) {
+  if (!options::names_data(keys, source.prefix)) return {};
+  return [&network, &clock, loss, examples = data::open(source)](const model::ParameterSet& parameters) {
+    return learn::evaluate(network, parameters, examples, loss, clock);
+  };
 }
 
 }  // namespace
@@ -51,6 +62,21 @@ void TrainingScreen::epoch(const EpochDone& done, const model::ParameterSet& par
   }
   cells.push_back(human_seconds(result.seconds));
   table_.row(cells);
+}
+
+ShownTraining::ShownTraining(const options::Keys& keys, const data::DataSource& held_out, learn::Network& network,
+                             learn::Loss loss)
+    : screen_(std::cout, options::standard_output(), clock_, held_out_on(keys, held_out, network, loss, clock_)) {}
+
+TrainingWatch ShownTraining::watch(EpochDoneWith after) {
+  TrainingWatch watch;
+  watch.step = [this](double share) { return screen_.step(share); };
+  watch.epoch_done = [this, after = std::move(after)](const EpochDone& done, const model::ParameterSet& now) {
+    if (!done.result.finite) return;
+    screen_.epoch(done, now);
+    if (after) after(done, now);
+  };
+  return watch;
 }
 
 }  // namespace tributary::edge::program

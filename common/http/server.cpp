@@ -9,6 +9,7 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
+#include "common/http/allowance.h"
 #include "common/http/parser_rules.h"
 #include "common/http/restinio.h"
 #include "common/http/tls_identity.h"
@@ -59,6 +60,7 @@ restinio::tls_socket_t* make_tls_socket_pointer_for_state_listener(TlsSocket& so
 struct Handling {
   asio::io_context& io;
   std::shared_ptr<const Handler> handler;
+  std::shared_ptr<Allowance> allowance;
   restinio::request_handling_status_t operator()(const restinio::request_handle_t& request) const;
 };
 
@@ -210,6 +212,12 @@ class RestinioExchange final : public Exchange {
   Request request_;
 };
 
+void turn_away(const restinio::request_handle_t& request) {
+  Response response = error_response(429, "too many requests from this address");
+  response.fields.emplace_back("Retry-After", "1");
+  send(request, std::move(response));
+}
+
 void handle(const Handler& handler, std::unique_ptr<Exchange> exchange) {
   try {
     handler(exchange);
@@ -223,6 +231,10 @@ void handle(const Handler& handler, std::unique_ptr<Exchange> exchange) {
 // Not handled here and now: RESTinio 0.6.16 begins to read the next request twice when one is answered before this
 // returns, and what has come of that request in between is lost: its rest would be taken for a request.
 restinio::request_handling_status_t Handling::operator()(const restinio::request_handle_t& request) const {
+  if (!allowance->take(request->remote_endpoint().address(), SystemClock().now())) {
+    asio::post(io, [request] { turn_away(request); });
+    return restinio::request_accepted();
+  }
   auto exchange = std::make_unique<RestinioExchange>(request);
   if (exchange->understand())
     asio::post(
@@ -262,10 +274,10 @@ void listen(Tcp::acceptor& acceptor, const Tcp::endpoint& endpoint, const std::s
 }
 
 template <class Socket>
-auto make_factory(asio::io_context& io, const Limits& limits, const std::shared_ptr<const Handler>& handler) {
+auto make_factory(const Handling& handling, const Limits& limits) {
   using Traits = TraitsOf<Socket>;
   restinio::server_settings_t<Traits> settings;
-  settings.request_handler(Handling{io, handler})
+  settings.request_handler(Handling(handling))
       .buffer_size(kReadBufferBytes)
       .read_next_http_message_timelimit(limits.read)
       .handle_request_timeout(limits.handle)
@@ -277,7 +289,7 @@ auto make_factory(asio::io_context& io, const Limits& limits, const std::shared_
                                     .max_field_value_size(kMaxFieldBytes)
                                     .max_field_count(kMaxFields)
                                     .max_body_size(limits.max_body_bytes));
-  const auto timers = settings.timer_factory()->create(io);
+  const auto timers = settings.timer_factory()->create(handling.io);
   auto shared =
       std::make_shared<restinio::impl::connection_settings_t<Traits>>(settings, strict_parser_settings(), timers);
   return std::make_shared<restinio::impl::connection_factory_t<Traits>>(std::move(shared),
@@ -287,14 +299,14 @@ auto make_factory(asio::io_context& io, const Limits& limits, const std::shared_
 }  // namespace
 
 struct Server::State : std::enable_shared_from_this<Server::State> {
-  State(asio::io_context& an_io, const ServerOptions& options, const std::shared_ptr<const Handler>& handler)
-      : io(an_io),
+  State(const Handling& handling, const ServerOptions& options)
+      : io(handling.io),
         limits(options.limits),
-        strand(an_io.get_executor()),
+        strand(io.get_executor()),
         acceptor(strand),
         pause(strand),
-        plain(make_factory<PlainSocket>(io, limits, handler)),
-        secure(make_factory<TlsSocket>(io, limits, handler)) {
+        plain(make_factory<PlainSocket>(handling, limits)),
+        secure(make_factory<TlsSocket>(handling, limits)) {
     if (options.tls) identity = std::make_unique<TlsIdentity>(*options.tls);
     listen(acceptor, resolve(io, options), options.name);
     endpoint = acceptor.local_endpoint();
@@ -401,7 +413,9 @@ void Server::State::shake_hands(Tcp::socket socket, Place place) {
 // ------------------------------------------------------------------------------------------ the server
 
 Server::Server(asio::io_context& io, const ServerOptions& options, Handler handler)
-    : state_(std::make_shared<State>(io, options, std::make_shared<const Handler>(std::move(handler)))) {
+    : state_(std::make_shared<State>(Handling{io, std::make_shared<const Handler>(std::move(handler)),
+                                              std::make_shared<Allowance>(options.limits.requests_per_second)},
+                                     options)) {
   asio::post(state_->strand, [state = state_] { state->accept_next(); });
 }
 

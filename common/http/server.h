@@ -31,6 +31,8 @@ struct Limits {
   std::uint64_t max_body_bytes = 16u << 20;  // of a request; more is answered by 413
   // Further connections wait in the system's queue. With max_body_bytes this is what senders can make us hold.
   std::size_t max_connections = 256;
+  // Of one client's address (allowance.h); more are answered by 429 and Retry-After, unseen by the handler. 0 = any.
+  std::uint64_t requests_per_second = 0;
   // For a whole request to arrive, and of silence between two. The three are looked at once a second.
   Duration read = std::chrono::seconds(30);
   Duration handle = std::chrono::seconds(60);  // for the answer to be made

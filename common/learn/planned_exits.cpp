@@ -5,7 +5,7 @@
 #include <string>
 
 #include "common/base/error.h"
-#include "common/learn/chain.h"
+#include "common/learn/planned_model.h"
 #include "common/learn/scores.h"
 #include "common/learn/segment.h"
 #include "common/model/exits.h"
@@ -53,7 +53,7 @@ class PlannedExits final : public ExitNetwork {
  public:
   PlannedExits(const model::Graph& graph, model::LayoutPtr layout, const Tree& tree, Segments segments);
 
-  const model::LayoutPtr& layout() const override { return layout_; }
+  const model::LayoutPtr& layout() const override { return model_.layout(); }
   std::size_t exits() const override { return exits_.size(); }
   const model::TensorSpec* alpha() const override { return alpha_; }
   bool answers_alike() const override { return true; }
@@ -65,65 +65,33 @@ class PlannedExits final : public ExitNetwork {
                 float rate, RandomStream& random, ExitAnswers& answers) override;
 
  private:
-  void check(const model::ParameterSet& parameters, std::span<const float> features, std::size_t examples) const;
   void reserve(std::size_t examples, bool slopes);
   void forward(const float* parameters, const float* features, std::size_t examples, bool skipping);
   // Rows, losses and weighted slopes of every exit.
   void test(const Batch& batch, Loss loss, std::span<const double> weights, ExitAnswers& answers);
   void backward(const float* parameters, Destination& destination, std::size_t examples);
   std::span<const float> rows_of(std::size_t exit, std::size_t examples) const;
-  void note_unused(const Tree& tree);
 
-  model::LayoutPtr layout_;
+  PlannedModel model_;
   const model::TensorSpec* alpha_;
-  std::string input_, model_;
-  std::size_t features_, outputs_;
   std::vector<Segment> trunk_;
   std::vector<Exit> exits_;
   std::vector<const float*> given_;  // what each exit gave last
-  std::vector<const model::TensorSpec*> unused_;
 };
 
+// Of the trunk and of every exit.
+std::vector<std::span<const LayerSpec>> layers_of(const Tree& tree) {
+  std::vector<std::span<const LayerSpec>> layers = {tree.trunk};
+  for (const auto& exit : tree.exits) layers.emplace_back(exit.layers);
+  return layers;
+}
+
 PlannedExits::PlannedExits(const model::Graph& graph, model::LayoutPtr layout, const Tree& tree, Segments segments)
-    : layout_(std::move(layout)),
-      alpha_(model::alpha_of(graph, *layout_)),
-      input_(graph.inputs.front().name),
-      model_(graph.name),
-      features_(tree.features),
-      outputs_(tree.outputs),
+    : model_(graph, std::move(layout), tree.features, tree.outputs, layers_of(tree)),
+      alpha_(model::alpha_of(graph, *model_.layout())),
       trunk_(std::move(segments.trunk)),
       exits_(std::move(segments.exits)),
-      given_(exits_.size()) {
-  note_unused(tree);
-}
-
-void PlannedExits::note_unused(const Tree& tree) {
-  std::vector<std::uint64_t> used;
-  const auto note = [&](const std::vector<LayerSpec>& layers) {
-    for (const auto& layer : layers) {
-      const auto add = [&](const auto& spec) {
-        used.push_back(spec.weight);
-        if (spec.bias) used.push_back(*spec.bias);
-      };
-      if (const auto* dense = std::get_if<DenseSpec>(&layer.layer)) add(*dense);
-      if (const auto* conv = std::get_if<ConvSpec>(&layer.layer)) add(*conv);
-    }
-  };
-  note(tree.trunk);
-  for (const auto& exit : tree.exits) note(exit.layers);
-  for (const auto& spec : layout_->tensors())
-    if (std::find(used.begin(), used.end(), spec.offset) == used.end()) unused_.push_back(&spec);
-}
-
-void PlannedExits::check(const model::ParameterSet& parameters, std::span<const float> features,
-                         std::size_t examples) const {
-  if (parameters.empty() || (parameters.layout_ptr() != layout_ && parameters.layout().digest() != layout_->digest()))
-    fail(Error::Kind::Malformed, "parameters of another model were given to model '" + model_ + "'");
-  if (examples == 0) fail(Error::Kind::Malformed, "model '" + model_ + "' was given no examples");
-  if (features.size() % features_ != 0 || features.size() / features_ != examples)
-    fail(Error::Kind::Malformed, "input '" + input_ + "' of model '" + model_ + "' does not take examples of " +
-                                     std::to_string(features.size() / examples) + " values");
-}
+      given_(exits_.size()) {}
 
 void PlannedExits::reserve(std::size_t examples, bool slopes) {
   for (auto& segment : trunk_) segment.reserve(examples, slopes);
@@ -142,20 +110,20 @@ void PlannedExits::forward(const float* parameters, const float* features, std::
 }
 
 std::span<const float> PlannedExits::rows_of(std::size_t exit, std::size_t examples) const {
-  return {given_[exit], examples * outputs_};
+  return {given_[exit], examples * model_.outputs()};
 }
 
 void PlannedExits::test(const Batch& batch, Loss loss, std::span<const double> weights, ExitAnswers& answers) {
   answers.exits = exits_.size();
   answers.examples = batch.examples;
-  answers.outputs = outputs_;
+  answers.outputs = model_.outputs();
   answers.losses.resize(weights.size());
-  answers.rows.resize(exits_.size() * batch.examples * outputs_);
+  answers.rows.resize(exits_.size() * batch.examples * model_.outputs());
   for (std::size_t i = 0; i < exits_.size(); ++i) {
     const auto rows = rows_of(i, batch.examples);
     float* place = answers.rows.data() + i * rows.size();
     std::copy(rows.begin(), rows.end(), place);
-    answer(loss, exits_[i].head, {place, rows.size()}, outputs_);
+    answer(loss, exits_[i].head, {place, rows.size()}, model_.outputs());
     if (weights.empty()) continue;
     const auto slopes = exits_[i].branch.slopes(batch.examples);
     answers.losses[i] = score(loss, exits_[i].head, rows, batch, slopes).loss;
@@ -191,7 +159,7 @@ void PlannedExits::backward(const float* parameters, Destination& destination, s
 
 void PlannedExits::predict(const model::ParameterSet& parameters, std::span<const float> features, std::size_t examples,
                            Loss loss, ExitAnswers& answers) {
-  check(parameters, features, examples);
+  model_.check(parameters, features, examples);
   for (const auto& exit : exits_) takes_logits(loss, exit.head);
   reserve(examples, false);
   forward(parameters.values().data(), features.data(), examples, false);
@@ -201,21 +169,21 @@ void PlannedExits::predict(const model::ParameterSet& parameters, std::span<cons
 void PlannedExits::gradient(model::ParameterSet& parameters, const Batch& batch, Loss loss,
                             std::span<const double> weights, RandomStream&, ExitAnswers& answers,
                             std::span<float> gradient) {
-  TRIBUTARY_CHECK(gradient.size() == layout_->size() && weights.size() == exits_.size());
-  check(parameters, batch.features, batch.examples);
+  TRIBUTARY_CHECK(gradient.size() == layout()->size() && weights.size() == exits_.size());
+  model_.check(parameters, batch.features, batch.examples);
   reserve(batch.examples, true);
   const float* values = parameters.values().data();
   forward(values, batch.features.data(), batch.examples, false);
   test(batch, loss, weights, answers);
   Destination destination{nullptr, gradient.data()};
   backward(values, destination, batch.examples);
-  for (const auto* spec : unused_) std::fill_n(gradient.data() + spec->offset, spec->size, 0.0f);
+  model_.clear_unused(gradient);
 }
 
 bool PlannedExits::sgd_step(model::ParameterSet& parameters, const Batch& batch, Loss loss,
                             std::span<const double> weights, float rate, RandomStream&, ExitAnswers& answers) {
   TRIBUTARY_CHECK(weights.size() == exits_.size());
-  check(parameters, batch.features, batch.examples);
+  model_.check(parameters, batch.features, batch.examples);
   reserve(batch.examples, true);
   float* values = parameters.values().data();
   forward(values, batch.features.data(), batch.examples, true);

@@ -41,7 +41,13 @@ Segment::Segment(std::span<const LayerSpec> layers, bool is_first, const Kernels
     has_parameters = has_parameters || stages_[i].layer->has_parameters();
   }
   values_.back().place = plain({outputs_of(layers.back())});
-  values_.front().slope_place = values_.front().place;
+  if (!is_first) values_.front().slope_place = values_.front().place;
+}
+
+std::size_t Segment::floats_read() const {
+  std::size_t floats = 0;
+  for (std::size_t i = 0; i < stages_.size(); ++i) floats += values_[i].place.size();
+  return floats;
 }
 
 bool Segment::gives_rows() const {
@@ -60,7 +66,8 @@ void Segment::reserve(std::size_t examples, bool slopes) {
   }
   if (slopes && examples > slope_capacity_) {
     slope_capacity_ = 0;
-    for (Value& value : values_) value.slopes.reset(examples * value.slope_place.size());
+    for (std::size_t i = is_first() ? 1 : 0; i < values_.size(); ++i)
+      values_[i].slopes.reset(examples * values_[i].slope_place.size());
     slope_capacity_ = examples;
   }
 }

@@ -1,6 +1,7 @@
 // common/learn/segment.h
 //
-// A row of planned layers with the values between them: the part of a network between two points where it branches.
+// A row of planned layers with the values between them: a whole chain, or the part of a network between two points
+// where it branches.
 // A segment belongs to one thread. Private to the room.
 #pragma once
 
@@ -20,6 +21,9 @@ class Segment {
   bool takes_rows() const { return is_row(values_.front().place); }
   bool gives_rows() const;
   bool is_first() const { return !stages_.front().input_slopes; }
+
+  // What the layers take, together, of one example.
+  std::size_t floats_read() const;
 
   void reserve(std::size_t examples, bool slopes);
   // `skipping`: see Layer::allow_skipping().

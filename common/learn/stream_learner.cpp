@@ -32,9 +32,10 @@ void check(const StreamPlan& plan) {
 StreamLearner::StreamLearner(ExitNetwork& network, model::ParameterSet& parameters, std::size_t features,
                              std::uint32_t classes, const StreamPlan& plan, std::uint64_t seed)
     : plan_(plan),
+      features_(features),
       classes_(classes),
       learner_(network, parameters, plan.online, seed),
-      scale_(features),
+      scale_(features, plan.scale_window),
       prequential_(plan.fading),
       adwin_(plan.drift),
       steady_(network, parameters, plan.drift_memory) {
@@ -169,13 +170,14 @@ Bytes StreamLearner::save() {
 }
 
 void StreamLearner::load(ByteSpan state) {
-  const std::size_t features = scale_.features(), exits = learner_.alphas().size();
+  const std::size_t exits = learner_.alphas().size();
   ByteReader in(state, "a learner's state");
   StateReader reader(in);
   visit(reader);
   in.expect_end();
-  if (scale_.features() != features || learner_.alphas().size() != exits)
-    fail(Error::Kind::Malformed, "the state is that of a learner of other features or another model");
+  if (!scale_.fits(features_) || learner_.alphas().size() != exits)
+    fail(Error::Kind::Malformed,
+         "the state is that of a learner of other features, another stream.scale_window or another model");
   steady_.catch_up();
 }
 

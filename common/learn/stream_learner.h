@@ -23,12 +23,13 @@ namespace tributary::learn {
 
 struct StreamPlan {
   OnlinePlan online = {};
-  std::uint32_t batch_size = 1;   // examples learnt in one step
-  std::uint32_t label_delay = 0;  // examples that come between an example and its label
-  bool standardize = true;        // each feature, by what came before (data::RunningScale)
-  double scale = 1;               // what a deviation becomes then
-  bool last_label = false;        // the last label known is one more feature
-  double fading = 0.999;          // of the prequential figures
+  std::uint32_t batch_size = 1;    // examples learnt in one step
+  std::uint32_t label_delay = 0;   // examples that come between an example and its label
+  bool standardize = true;         // each feature, by what came before (data::RunningScale)
+  std::uint32_t scale_window = 0;  // examples of which it takes mean and deviation; 0 = all so far
+  double scale = 1;                // what a deviation becomes then
+  bool last_label = false;         // the last label known is one more feature
+  double fading = 0.999;           // of the prequential figures
   AdwinRule drift = {};
   // Whose wrong answers the detector watches: a copy that follows the learner over so many examples (steady_copy.h), at
   // the price of a second answer to every example; 0 = the learner's own.
@@ -103,6 +104,7 @@ class StreamLearner {
   void predictions(const ExitAnswers& answers, std::vector<std::uint32_t>& predicted) const;
 
   StreamPlan plan_;
+  std::size_t features_;
   std::uint32_t classes_;
   OnlineLearner learner_;
   data::RunningScale scale_;

@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/base/bytes.h"
@@ -76,6 +77,11 @@ class ParameterSet {
   std::span<const float> values() const { return values_; }
   std::span<float> tensor(const TensorSpec& spec) { return values().subspan(spec.offset, spec.size); }
   std::span<const float> tensor(const TensorSpec& spec) const { return values().subspan(spec.offset, spec.size); }
+  // The arena; the set is empty() afterwards.
+  std::vector<float> take_values() {
+    layout_.reset();
+    return std::exchange(values_, {});
+  }
 
  private:
   LayoutPtr layout_;

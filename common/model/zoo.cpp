@@ -35,12 +35,34 @@ class Builder {
          {"pads", std::vector<std::int64_t>{pad, pad, pad, pad}},
          {"strides", std::vector<std::int64_t>{1, 1}}});
   }
+  void conv_without_bias(const std::string& name, std::int64_t in, std::int64_t out, std::int64_t kernel) {
+    parameter(name + ".weight", {out, in, kernel, kernel}, in * kernel * kernel);
+    const std::int64_t pad = kernel / 2;
+    add("Conv", name, {value_, name + ".weight"},
+        {{"kernel_shape", std::vector<std::int64_t>{kernel, kernel}},
+         {"pads", std::vector<std::int64_t>{pad, pad, pad, pad}},
+         {"strides", std::vector<std::int64_t>{1, 1}}});
+  }
+  void normalize(const std::string& name, std::int64_t channels) {
+    const std::vector<float> ones(static_cast<std::size_t>(channels), 1.0F), zeros(ones.size());
+    std::vector<std::string> inputs{value_};
+    for (const auto& [part, values] :
+         {std::pair{".weight", &ones}, {".bias", &zeros}, {".mean", &zeros}, {".variance", &ones}}) {
+      inputs.push_back(name + part);
+      graph_.initializers.emplace(inputs.back(), Tensor::floats({channels}, *values));
+    }
+    add("BatchNormalization", name, std::move(inputs), {});
+  }
   void relu(const std::string& name) { add("Relu", name, {value_}, {}); }
   void halve(const std::string& name) {
     add("MaxPool", name, {value_},
         {{"kernel_shape", std::vector<std::int64_t>{2, 2}}, {"strides", std::vector<std::int64_t>{2, 2}}});
   }
   void flatten(const std::string& name) { add("Flatten", name, {value_}, {{"axis", std::int64_t{1}}}); }
+
+  // The value that the layers behind build on; join() adds it to what they have made.
+  std::string fork() const { return value_; }
+  void join(const std::string& name, const std::string& forked) { add("Add", name, {forked, value_}, {}); }
 
   // A classifier on the present value, whose logits are an output called `name`; the value stays.
   void exit(const std::string& name, std::int64_t in, std::int64_t classes) {
@@ -145,20 +167,37 @@ std::vector<std::int64_t> parse_sizes(std::string_view specification, std::strin
   return parsed;
 }
 
-// IN-UNITSxLAYERS-OUT.
-Graph online_deep(const std::string& specification, std::string_view sizes, std::uint64_t seed) {
-  constexpr std::int64_t kMostLayers = 64;
+// The second number of "100x20", and the text of the first.
+struct Repeated {
+  std::string_view size;
+  std::int64_t times = 0;
+};
+
+Repeated parse_repeated(std::string_view specification, std::string_view text, std::int64_t fewest,
+                        const std::string& example) {
+  constexpr std::int64_t kMost = 64;
+  const auto cross = text.find('x');
+  if (cross == std::string_view::npos) refuse(specification, "must be written as in " + example);
+  const auto times = parse_int(text.substr(cross + 1));
+  if (!times || *times < fewest || *times > kMost)
+    refuse(specification, "has '" + std::string(text.substr(cross + 1)) + "' where a number of layers from " +
+                              std::to_string(fewest) + " to " + std::to_string(kMost) + " belongs, as in " + example);
+  return {text.substr(0, cross), *times};
+}
+
+// Widths of IN-UNITSxLAYERS-OUT, one for each layer.
+std::vector<std::int64_t> parse_repeated_sizes(std::string_view specification, std::string_view sizes,
+                                               std::int64_t fewest, const std::string& example) {
   const auto parts = split(sizes, '-');
-  const auto cross = parts.size() == 3 ? parts[1].find('x') : std::string_view::npos;
-  if (cross == std::string_view::npos)
-    refuse(specification, "must be odl:IN-UNITSxLAYERS-OUT, as in odl:784-100x20-10");
-  const auto layers = parse_int(parts[1].substr(cross + 1));
-  if (!layers || *layers < 2 || *layers > kMostLayers)
-    refuse(specification, "has '" + std::string(parts[1].substr(cross + 1)) + "' where a number of layers from 2 to " +
-                              std::to_string(kMostLayers) + " belongs, as in odl:784-100x20-10");
+  if (parts.size() != 3) refuse(specification, "must be written as in " + example);
+  const Repeated hidden = parse_repeated(specification, parts[1], fewest, example);
   std::string chain(parts[0]);
-  for (std::int64_t i = 0; i < *layers; ++i) chain.append("-").append(parts[1].substr(0, cross));
-  const auto widths = parse_sizes(specification, chain.append("-").append(parts[2]));
+  for (std::int64_t i = 0; i < hidden.times; ++i) chain.append("-").append(hidden.size);
+  return parse_sizes(specification, chain.append("-").append(parts[2]));
+}
+
+Graph online_deep(const std::string& specification, std::string_view sizes, std::uint64_t seed) {
+  const auto widths = parse_repeated_sizes(specification, sizes, 2, "odl:784-100x20-10");
   if (widths.back() < 2) refuse(specification, "needs at least 2 classes");
   Builder builder(specification, {widths.front()}, seed);
   for (std::size_t i = 1; i + 1 < widths.size(); ++i) {
@@ -169,10 +208,61 @@ Graph online_deep(const std::string& specification, std::string_view sizes, std:
   return builder.finish_exits();
 }
 
+Graph residual_dense(const std::string& specification, std::string_view sizes, std::uint64_t seed) {
+  const auto widths = parse_repeated_sizes(specification, sizes, 1, "resmlp:784-100x8-10");
+  const std::int64_t units = widths[1];
+  Builder builder(specification, {widths.front()}, seed);
+  builder.dense("first", widths.front(), units);
+  builder.relu("relu0");
+  for (std::size_t i = 1; i + 1 < widths.size(); ++i) {
+    const std::string number = std::to_string(i), before = builder.fork();
+    builder.dense("block" + number, units, units);
+    builder.relu("relu" + number);
+    builder.join("add" + number, before);
+  }
+  builder.dense("last", units, widths.back());
+  return builder.finish(widths.back());
+}
+
+Graph residual_convolutional(const std::string& specification, std::string_view text, std::uint64_t seed) {
+  constexpr std::int64_t kClasses = 10, kPooledTwice = 7;
+  const Repeated blocks = parse_repeated(specification, text, 1, "resnet:16x3");
+  const auto channels = parse_int(blocks.size);
+  if (!channels || *channels < 1 || *channels > 1024)
+    refuse(specification, "has '" + std::string(blocks.size) + "' where a number of channels from 1 to 1024 belongs");
+  Builder builder(specification, {1, 28, 28}, seed);
+  builder.conv_without_bias("conv0", 1, *channels, 5);
+  builder.normalize("norm0", *channels);
+  builder.relu("relu0");
+  builder.halve("pool0");
+  for (std::int64_t i = 1; i <= blocks.times; ++i) {
+    const std::string name = "block" + std::to_string(i), before = builder.fork();
+    builder.conv_without_bias(name + ".conv1", *channels, *channels, 3);
+    builder.normalize(name + ".norm1", *channels);
+    builder.relu(name + ".relu1");
+    builder.conv_without_bias(name + ".conv2", *channels, *channels, 3);
+    builder.normalize(name + ".norm2", *channels);
+    builder.join(name + ".add", before);
+    builder.relu(name + ".relu2");
+  }
+  builder.halve("pool1");
+  builder.flatten("flatten");
+  builder.dense("last", *channels * kPooledTwice * kPooledTwice, kClasses);
+  return builder.finish(kClasses);
+}
+
 }  // namespace
 
 std::vector<std::string> zoo_names() {
-  return {"linear", "2nn", "cnn", "lenet", "lenet5", "mlp:IN-H1-...-OUT", "odl:IN-UNITSxLAYERS-OUT"};
+  return {"linear",
+          "2nn",
+          "cnn",
+          "lenet",
+          "lenet5",
+          "mlp:IN-H1-...-OUT",
+          "resmlp:IN-UNITSxBLOCKS-OUT",
+          "resnet:CHANNELSxBLOCKS",
+          "odl:IN-UNITSxLAYERS-OUT"};
 }
 
 Graph make_zoo_model(std::string_view specification, std::uint64_t seed) {
@@ -184,19 +274,23 @@ Graph make_zoo_model(std::string_view specification, std::uint64_t seed) {
     if (kind == "linear" && sizes.size() != 2) refuse(specification, "must be linear:IN-OUT, as in linear:784-10");
     return dense_chain(std::string(specification), sizes, seed);
   }
+  if (kind == "resmlp" && sized)
+    return residual_dense(std::string(specification), specification.substr(colon + 1), seed);
+  if (kind == "resnet" && sized)
+    return residual_convolutional(std::string(specification), specification.substr(colon + 1), seed);
   if (kind == "odl" && sized) return online_deep(std::string(specification), specification.substr(colon + 1), seed);
   if (!sized && kind == "linear") return dense_chain("linear", {784, 10}, seed);
   if (!sized && kind == "2nn") return dense_chain("2nn", {784, 200, 200, 10}, seed);
   if (!sized && kind == "cnn") return convolutional(kCnn, seed);
   if (!sized && kind == "lenet") return convolutional(kLenet, seed);
   if (!sized && kind == "lenet5") return convolutional(kLenet5, seed);
-  const std::vector<std::string> known{"linear", "2nn", "cnn", "lenet", "lenet5", "mlp", "odl"};
+  const std::vector<std::string> known{"linear", "2nn", "cnn", "lenet", "lenet5", "mlp", "resmlp", "resnet", "odl"};
   const auto meant = nearest(kind, known);
   fail(Error::Kind::Malformed,
        "unknown model '" + std::string(specification) + "'" +
            (meant ? "; did you mean '" + *meant + "'?"
-                  : "; known: linear, 2nn, cnn, lenet, lenet5, mlp:IN-...-OUT, odl:IN-UNITSxLAYERS-OUT, or a .onnx "
-                    "file"));
+                  : "; known: linear, 2nn, cnn, lenet, lenet5, mlp:IN-...-OUT, resmlp:IN-UNITSxBLOCKS-OUT, "
+                    "resnet:CHANNELSxBLOCKS, odl:IN-UNITSxLAYERS-OUT, or a .onnx file"));
 }
 
 Graph load_or_make(std::string_view model, std::uint64_t seed, const GraphLimits& limits) {

@@ -21,6 +21,11 @@ namespace tributary::model {
 //   lenet5            LeNet-5's sizes (LeCun et al. 1998) with ReLU and max pooling: conv 5x5x6, pool, conv 5x5x16,
 //                     pool, 120, 84, 10 (the CNN of NIID-Bench, Li et al. 2022, 44,426 parameters)
 //   mlp:IN-H1-...-OUT dense layers with ReLU between them
+//   resmlp:IN-UNITSxBLOCKS-OUT   a dense layer of UNITS with ReLU, BLOCKS (1 to 64) residual blocks
+//                     v + ReLU(dense(v)), a dense layer: resmlp:784-100x8-10
+//   resnet:CHANNELSxBLOCKS   28x28x1: conv 5x5xCHANNELS, normalised, pool 2, BLOCKS (1 to 64) residual blocks
+//                     ReLU(v + norm(conv(ReLU(norm(conv(v)))))) of 3x3 convolutions with batch normalisation (the
+//                     basic block of He et al. 2016), pool 2, dense 10: resnet:16x3
 //   odl:IN-UNITSxLAYERS-OUT   LAYERS (2 to 64) hidden layers of UNITS with ReLU, a classifier behind each ("exit1",
 //                     "exit2", ...), and the ensemble over them (exits.h; Sahoo et al. 2018): odl:784-100x20-10
 // Outputs are logits. Inputs: float32 [batch, ...] with a dynamic batch axis. Weights and biases as

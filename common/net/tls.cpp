@@ -132,11 +132,19 @@ asio::awaitable<std::unique_ptr<Channel>> connect(Runtime& runtime, std::string 
   co_return std::make_unique<TlsChannel>(session);
 }
 
+bool Interruption::interrupt(const std::string& why) const {
+  const auto session = session_.lock();
+  if (!session || session->closed()) return false;
+  session->end(why, false);
+  return true;
+}
+
 asio::awaitable<std::unique_ptr<Channel>> accept(Runtime& runtime, tcp::socket socket,
                                                  std::shared_ptr<const Credentials> credentials, Admission admission,
-                                                 ChannelLimits limits, TimePoint deadline) {
+                                                 ChannelLimits limits, TimePoint deadline, Interruption* interruption) {
   const PeerCheck check{CertificateRole::Participant, {}, {}};
   const auto session = std::make_shared<TlsSession>(runtime, std::move(socket), own(credentials), check, limits);
+  if (interruption != nullptr) interruption->session_ = session;
   co_await session->handshake(deadline);
   const std::string refusal = admission(session->peer());
   const Bytes answer = admission_frame(refusal);

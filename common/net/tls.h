@@ -54,12 +54,27 @@ asio::awaitable<std::unique_ptr<Channel>> connect(Runtime& runtime, std::string 
                                                   std::shared_ptr<const Credentials> credentials, std::string expected,
                                                   ChannelLimits limits, TimePoint deadline);
 
+// Lets who accepts end a handshake before its deadline. One thread, as the handshake.
+class Interruption {
+ public:
+  // Ends what accept() was given this object for: that throws Disconnected with `why`. False when it is over, or is
+  // about to throw already.
+  bool interrupt(const std::string& why) const;
+
+ private:
+  friend asio::awaitable<std::unique_ptr<Channel>> accept(Runtime&, asio::ip::tcp::socket,
+                                                          std::shared_ptr<const Credentials>, Admission, ChannelLimits,
+                                                          TimePoint, Interruption*);
+  std::weak_ptr<class TlsSession> session_;
+};
+
 // Server side: completes the handshake on an accepted socket: certificate issued by the authority, participant role,
 // admitted. Throws as connect(). A certificate that fails gets a TLS alert, a participant that is not admitted the
 // reason; both are given up to a second to take it before the line is cut and the error thrown. Until the first byte
-// arrives a connection costs no TLS memory.
+// arrives a connection costs no TLS memory. `interruption`, when there is one, must outlive the call.
 asio::awaitable<std::unique_ptr<Channel>> accept(Runtime& runtime, asio::ip::tcp::socket socket,
                                                  std::shared_ptr<const Credentials> credentials, Admission admission,
-                                                 ChannelLimits limits, TimePoint deadline);
+                                                 ChannelLimits limits, TimePoint deadline,
+                                                 Interruption* interruption = nullptr);
 
 }  // namespace tributary::net

@@ -39,6 +39,25 @@ std::string describe(const asio::ip::tcp::socket& socket) {
   return (endpoint.address().is_v6() ? "[" + address + "]" : address) + ":" + std::to_string(endpoint.port());
 }
 
+// Whether a peer that sends this alert has something against us, not against what arrived.
+bool refuses(int alert) {
+  switch (alert) {
+    case SSL_AD_BAD_CERTIFICATE:
+    case SSL_AD_UNSUPPORTED_CERTIFICATE:
+    case SSL_AD_CERTIFICATE_REVOKED:
+    case SSL_AD_CERTIFICATE_EXPIRED:
+    case SSL_AD_CERTIFICATE_UNKNOWN:
+    case SSL_AD_UNKNOWN_CA:
+    case SSL_AD_ACCESS_DENIED:
+    case SSL_AD_PROTOCOL_VERSION:
+    case TLS13_AD_CERTIFICATE_REQUIRED:
+    case SSL_AD_NO_APPLICATION_PROTOCOL:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 std::span<std::byte> TransferBuffer::space(std::size_t capacity) {
@@ -423,7 +442,9 @@ Error TlsSession::explain_failure() {
   if (!check_.refusal.empty()) return {Error::Kind::Refused, "refused " + who() + ": " + check_.refusal};
   if (reason > SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256) {
     const std::string words = words_for_alert(reason - SSL_AD_REASON_OFFSET);
-    if (!admitted_) return {Error::Kind::Refused, who() + " refused us: " + words};
+    // Bits that were changed on the way end in an alert, too, and are nobody's refusal.
+    if (!admitted_ && refuses(reason - SSL_AD_REASON_OFFSET))
+      return {Error::Kind::Refused, who() + " refused us: " + words};
     return {Error::Kind::Disconnected, "lost " + who() + ": it ended the session: " + words};
   }
   switch (reason) {
@@ -435,8 +456,9 @@ Error TlsSession::explain_failure() {
     default:
       break;
   }
-  return {Error::Kind::Malformed,
-          who() + (established_ ? " broke TLS: " : " does not speak TLS 1.3 as it should: ") + details};
+  // Whoever is on the way can damage a record: that is not held against the peer.
+  if (established_) return {Error::Kind::Disconnected, "lost " + who() + ": its TLS records are damaged: " + details};
+  return {Error::Kind::Malformed, who() + " does not speak TLS 1.3 as it should: " + details};
 }
 
 }  // namespace tributary::net

@@ -67,4 +67,11 @@ void read_config(const Path& file, Keys& keys);
 // and Refused), 130 after an interrupt.
 int run_main(std::string_view program, const std::function<int()>& body);
 
+// The main of a program of several commands: gives the index of the one that the first word names, and the words behind
+// it, to `run`, and its exit code back. Prints help(program, summary, commands) for --help (0), and on standard error
+// for no words at all (2). Throws Malformed, naming the nearest, for a command that there is not.
+using RunCommand = std::function<int(std::size_t command, const std::vector<std::string>& words)>;
+int run_command(std::string_view program, std::string_view summary, const std::vector<Command>& commands,
+                const std::vector<std::string>& words, const RunCommand& run);
+
 }  // namespace tributary::options

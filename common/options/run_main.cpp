@@ -1,7 +1,9 @@
+#include <algorithm>
 #include <exception>
 #include <iostream>
 
 #include "common/base/error.h"
+#include "common/base/text.h"
 #include "common/options/command_line.h"
 #include "common/options/wording.h"
 
@@ -47,6 +49,24 @@ int run_main(std::string_view program, const std::function<int()>& body) {
     say(program, "unexpected failure; please report this");
     return kFailed;
   }
+}
+
+int run_command(std::string_view program, std::string_view summary, const std::vector<Command>& commands,
+                const std::vector<std::string>& words, const RunCommand& run) {
+  if (words.empty() || words[0] == "--help" || words[0] == "-h") {
+    (words.empty() ? std::cerr : std::cout) << help(program, summary, commands);
+    return words.empty() ? kWrittenWrongly : 0;
+  }
+  std::vector<std::string> names;
+  for (const Command& command : commands) names.push_back(command.name);
+  const auto found = std::find(names.begin(), names.end(), words[0]);
+  if (found == names.end()) {
+    const auto meant = nearest(words[0], names);
+    fail(Error::Kind::Malformed,
+         "unknown command '" + words[0] + "'" +
+             (meant ? "; did you mean " + *meant + "?" : "; see " + std::string(program) + " --help"));
+  }
+  return run(static_cast<std::size_t>(found - names.begin()), {words.begin() + 1, words.end()});
 }
 
 }  // namespace tributary::options

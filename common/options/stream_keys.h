@@ -9,8 +9,8 @@
 
 namespace tributary::options {
 
-// Declares stream.standardize, scale, last_label.
-void bind_stream_features(Keys& keys, bool& standardize, double& scale, bool& last_label);
+// Declares stream.standardize, scale_window, scale, last_label.
+void bind_stream_features(Keys& keys, bool& standardize, std::uint32_t& window, double& scale, bool& last_label);
 // Those, and stream.round_examples, round_least, keep.
 void bind_stream_rounds(Keys& keys, data::StreamRounds& rounds);
 

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "common/base/bytes.h"
@@ -45,7 +46,7 @@ struct DataView {
 std::optional<DataView> view_data(ByteSpan payload, const WireLimits& limits = {});
 
 // A blob cut into Data frames, made once and shared by every session that sends it: the blob as it is, and beside it
-// what stands before each chunk in its frame. Immutable.
+// what stands before each chunk in its frame. Immutable once it is shared.
 class FramedBlob {
  public:
   // A frame in the order in which its bytes travel. The spans lie in the FramedBlob; the last one may be empty.
@@ -54,6 +55,8 @@ class FramedBlob {
   // REQUIRES: 1 <= chunk_bytes <= kMaxChunkBytes.
   explicit FramedBlob(Bytes blob, std::uint32_t chunk_bytes = kMaxChunkBytes);
   const Bytes& blob() const { return blob_; }
+  // The blob, which the object has no more: of use only to its one owner.
+  Bytes take_blob() { return std::exchange(blob_, Bytes()); }
   std::uint64_t blob_bytes() const { return blob_.size(); }
   std::uint32_t chunk_bytes() const { return chunk_bytes_; }
   std::size_t chunks() const { return (blob_.size() + chunk_bytes_ - 1) / chunk_bytes_; }

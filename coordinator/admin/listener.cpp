@@ -1,5 +1,6 @@
 #include "coordinator/admin/listener.h"
 
+#include <algorithm>
 #include <list>
 #include <map>
 #include <thread>
@@ -10,8 +11,11 @@
 #include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
 #include <openssl/crypto.h>
+#include <pthread.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/base/error.h"
@@ -33,6 +37,12 @@ constexpr Duration kHeartbeat = std::chrono::seconds(10);
 constexpr std::size_t kMaxStreams = 64;
 constexpr std::size_t kMinTokenBytes = 16;
 constexpr int kNiceness = 19;
+// Between two turns of the thread: what keeps a flood from waking it for every request, and what an answer waits for at
+// most while nobody floods.
+constexpr Duration kRest = std::chrono::milliseconds(5);
+// The thread takes at most this part of one processor, whatever is asked: it rests the longer the more it has done.
+constexpr int kShare = 16;
+constexpr Duration kLongestRest = std::chrono::seconds(1);
 constexpr std::string_view kCookie = "tributary_token=";
 
 std::string read_token(const Path& file) {
@@ -65,6 +75,13 @@ Response document(std::string_view body, std::string type) {
   return response;
 }
 
+// Of this thread.
+Duration processor_time() {
+  timespec taken{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &taken);
+  return std::chrono::seconds(taken.tv_sec) + std::chrono::nanoseconds(taken.tv_nsec);
+}
+
 bool same_secret(std::string_view a, std::string_view b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
@@ -93,6 +110,8 @@ void bind(options::Keys& keys, AdminSettings& settings) {
   keys.path("admin.token_file", settings.token_file, "file whose one line a client must show to see or do anything");
   keys.path("admin.certificate", settings.certificate, "PEM file of the admin listener's certificate; turns TLS on");
   keys.path("admin.key", settings.key, "PEM file of that certificate's key");
+  keys.count("admin.requests_per_second", settings.requests_per_second, {0, 1'000'000},
+             "requests that one client's address may make in a second; more hear 429; 0 = any number");
 }
 
 void check(const AdminSettings& settings) {
@@ -119,16 +138,14 @@ struct AdminListener::State {
     options.name = "admin.listen";
     options.limits.max_body_bytes = 4096;
     options.limits.max_connections = 256;
+    options.limits.requests_per_second = settings.requests_per_second;
     local = http::is_loopback(options.host);
     if (!settings.certificate.empty())
       options.tls = std::make_unique<http::TlsFiles>(http::TlsFiles{settings.certificate, settings.key});
     server =
         std::make_unique<http::Server>(io, options, [this](std::unique_ptr<Exchange>& exchange) { handle(exchange); });
     refresh();
-    thread = std::thread([this] {
-      ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), kNiceness);
-      io.run();
-    });
+    thread = std::thread([this] { run(); });
   }
   ~State() {
     server->stop();
@@ -137,6 +154,7 @@ struct AdminListener::State {
     thread.join();
   }
 
+  void run();
   void handle(std::unique_ptr<Exchange>& exchange);
   std::optional<Response> objection(const Request& request) const;
   bool knows_token(const Request& request) const;
@@ -173,6 +191,21 @@ struct AdminListener::State {
   std::unique_ptr<http::Server> server;
   std::thread thread;
 };
+
+// Whatever waits is done in one turn; as a batch thread it takes a processor that is free, and wins none from the
+// rounds' threads by waking up.
+void AdminListener::State::run() {
+  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), kNiceness);
+  const sched_param none{};
+  ::pthread_setschedparam(::pthread_self(), SCHED_BATCH, &none);
+  Duration begun = processor_time();
+  while (io.run_one() > 0) {
+    io.poll();
+    const Duration done = processor_time();
+    std::this_thread::sleep_for(std::clamp((kShare - 1) * (done - begun), kRest, kLongestRest));
+    begun = done;
+  }
+}
 
 bool AdminListener::State::knows_token(const Request& request) const {
   if (token.empty()) return true;

@@ -1,8 +1,9 @@
 // coordinator/admin/listener.h
 //
 // The admin listener of a running coordinator: for people the dashboard (/), for monitoring /metrics and /healthz, for
-// commands /api/. On one thread of its own, of low priority: whoever asks, and however often, the rounds go on. Answers
-// are made at most four times a second and shared.
+// commands /api/. On one thread of its own, of low priority, which does what has come in and then rests, so that it takes
+// a sixteenth of a processor at most: whoever asks, and however often, the rounds go on. Answers are made at most four
+// times a second and shared; a client that asks more often than its allowance hears 429.
 //
 //   GET  /  /dashboard.css  /dashboard.js  /chart.js  /healthz      for everybody who reaches the listener
 //   GET  /metrics  /api/status  /api/participants  /api/rounds?since=N  /api/events (server-sent events)
@@ -28,6 +29,8 @@ struct AdminSettings {
   std::string listen;     // admin.listen: HOST:PORT; empty = none
   Path token_file;        // admin.token_file: one line
   Path certificate, key;  // PEM; both or none
+  // admin.requests_per_second: of one client's address; 0 = any number
+  std::uint64_t requests_per_second = 200;
 };
 
 void bind(options::Keys& keys, AdminSettings& settings);

@@ -104,6 +104,8 @@ std::string metrics_text(const Snapshot& snapshot) {
   metrics.one("examples_total", "counter", "Examples of those updates.", static_cast<double>(totals.examples));
   metrics.family("updates_refused_total", "counter", "Updates and participants that did not count, by reason.");
   for (const auto& [reason, count] : totals.refused) metrics.sample(static_cast<double>(count), "reason", reason);
+  metrics.family("peers_refused_total", "counter", "Connections, messages and updates refused, by kind.");
+  for (const auto& [kind, count] : totals.peers_refused) metrics.sample(static_cast<double>(count), "kind", kind);
   metrics.family("bytes_total", "counter", "Bytes on the wire.");
   metrics.sample(static_cast<double>(totals.bytes_down), "direction", "down");
   metrics.sample(static_cast<double>(totals.bytes_up), "direction", "up");
@@ -146,6 +148,7 @@ std::string status_json(const Snapshot& snapshot) {
   json["aborted"] = snapshot.totals.aborted;
   json["accepted"] = snapshot.totals.accepted;
   json["refused"] = snapshot.totals.refused;
+  json["peers_refused"] = snapshot.totals.peers_refused;
   json["bytes_down"] = snapshot.totals.bytes_down;
   json["bytes_up"] = snapshot.totals.bytes_up;
   json["target_metric"] = run.target.metric;

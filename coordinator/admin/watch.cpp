@@ -77,6 +77,10 @@ void Watch::update_judged(const JudgedUpdate& judged) {
   });
 }
 
+void Watch::peer_refused(const std::string& kind) {
+  change([&](Snapshot& now) { ++now.totals.peers_refused[kind]; });
+}
+
 void Watch::listens_on(const std::string& address) {
   change([&](Snapshot& now) { now.run.address = address; });
 }

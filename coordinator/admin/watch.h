@@ -50,6 +50,7 @@ struct WatchedRun {
 struct WatchTotals {
   std::uint64_t published = 0, aborted = 0, accepted = 0, bytes_down = 0, bytes_up = 0, examples = 0;
   std::map<std::string, std::uint64_t> refused;
+  std::map<std::string, std::uint64_t> peers_refused;  // by kind
   PhaseSeconds seconds;
 };
 
@@ -72,6 +73,7 @@ class Watch final : public Observer {
   void participant_joined(const std::string& name, const std::string& address, std::uint64_t examples) override;
   void participant_left(const std::string& name) override;
   void update_judged(const JudgedUpdate& judged) override;
+  void peer_refused(const std::string& kind) override;
 
   void listens_on(const std::string& address);
   void paused(bool paused);

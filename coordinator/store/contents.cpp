@@ -52,7 +52,7 @@ struct HistoryTaker {
     history.begun = r.round;
   }
   void operator()(RoundRecorded& r) const {
-    if (history.last_round() != r.round || history.rounds.back().recorded)
+    if (history.rounds.empty() || history.last_round() != r.round || history.rounds.back().recorded)
       corrupt(source, "the record of round " + std::to_string(r.round) + " is out of place");
     history.rounds.back().record = std::move(r.record);
     history.rounds.back().recorded = true;

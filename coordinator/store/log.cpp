@@ -167,8 +167,11 @@ std::optional<Log> Log::open(Files& files, Path path, Durability durability, con
     log.file_->truncate(log.end_);
     log.file_->sync();
   }
-  // A log that a crash found between its making and its entry in the folder.
-  if (durability == Durability::Synced) files.sync_directory(path.parent_path());
+  if (durability == Durability::Synced) {
+    // Of a process that was killed, or whose sync failed, all of this may be in the system's memory only.
+    log.file_->sync();
+    files.sync_directory(path.parent_path());
+  }
   return log;
 }
 

@@ -37,7 +37,7 @@ class Log {
 
   // Makes the file, with its first entries, and returns when it is durable. Throws Unavailable.
   static Log create(Files& files, Path path, Durability durability, const std::vector<Bytes>& entries);
-  // Hands every entry to `visit`, in order, mends the end, and is ready for more. nullopt when not even the first frame
+  // Hands every entry to `visit`, in order, mends the end, makes all of it durable and is ready for more. nullopt when not even the first frame
   // had become durable: there is no such log. Throws Corrupt and Unavailable.
   static std::optional<Log> open(Files& files, Path path, Durability durability, const Visit& visit);
   // Only reads. What is said of a mended end goes into `note`, when there is something to say.

@@ -1,7 +1,6 @@
 #include "coordinator/store/run_store.h"
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "common/base/error.h"
@@ -68,6 +67,8 @@ void RunStore::read() {
     if (states.back() > history_.last_published())
       fail(Error::Kind::Corrupt, source + ": ends with round " + std::to_string(last_ended_) +
                                      ", but the models of round " + std::to_string(states.back()) + " are there");
+    // As durable as what is removed because of it: the process that wrote it may have failed before its entry was.
+    sync_folder(states_folder(folder_));
     state_round_ = states.back();
   }
   check_round_logs(history_, logs, folder_);
@@ -199,28 +200,32 @@ bool RunStore::wants_models(std::uint64_t state_bytes) const {
 }
 
 void RunStore::save_models(const ModelStateView& state, const std::vector<EdgeBlob>& edges) const {
-  bool wrote = false;
   for (const EdgeBlob& edge : edges) {
     const Path path = blob_file(folder_, edge.digest);
-    if (files_.exists(path)) continue;
-    write_atomically(files_, path, edge.bytes(), options_.durability);
-    wrote = true;
+    if (saved_edges_.contains(edge.digest)) continue;
+    write_atomically(uploads_, path, *edge.bytes, options_.durability);
   }
-  if (wrote) sync_folder(folder_ / "blobs");
-  write_state(files_, state_file(folder_, state.round), state, options_.durability);
+  sync_folder(folder_ / "blobs");
+  write_state(uploads_, state_file(folder_, state.round), state, options_.durability);
 }
 
 void RunStore::models_saved(const ModelStateView& state) {
   state_round_ = state.round;
+  saved_edges_ = {state.edges.begin(), state.edges.end()};
   std::set<std::string> blobs;
   for (const Digest& edge : state.edges) blobs.insert(edge.hex());
-  for (const std::string& name : files_.list(folder_ / "blobs")) {
-    if (!blobs.contains(name)) files_.remove(folder_ / "blobs" / name);
-  }
-  for (const std::string& name : files_.list(states_folder(folder_))) {
-    if (name != std::to_string(state.round)) files_.remove(states_folder(folder_) / name);
-  }
+  // The states first: none outlives its edge copies.
+  keep_only(states_folder(folder_), [&](const std::string& name) { return name == std::to_string(state.round); });
+  keep_only(folder_ / "blobs", [&](const std::string& name) { return blobs.contains(name); });
   prune();
+}
+
+// The rest may be written over by what is saved next, so that its names must not come back after a crash.
+void RunStore::keep_only(const Path& folder, const std::function<bool(const std::string& name)>& keep) {
+  for (const std::string& name : files_.list(folder)) {
+    if (!keep(name)) uploads_.remove(folder / name);
+  }
+  sync_folder(folder);  // also for what a killed process has removed
 }
 
 // The last round that nothing needs to be made again of.

@@ -20,7 +20,9 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -41,24 +43,24 @@ struct StoreOptions {
   std::uint64_t keep_rounds = 1;
   // Rounds at most from one saving of the models to the next; what a start makes again of their updates.
   std::uint64_t checkpoint_rounds = 16;
+  // Updates of so many bytes at most go into the round's log, so that many share one sync; larger ones are files of
+  // their own.
+  std::uint64_t small_update_bytes = 64U << 10;
   // What the run is begun with, for begin(): key, value.
   std::vector<std::pair<std::string, std::string>> configuration;
 };
 
-// An edge copy to keep with the models; its bytes are asked for when they are not there yet.
+// An edge copy to keep with the models.
 struct EdgeBlob {
   Digest digest;
-  std::function<Bytes()> bytes;
+  std::shared_ptr<const Bytes> bytes;
 };
 
 class RunStore {
  public:
-  // Updates of so many bytes at most go into the round's log, so that many share one sync.
-  static constexpr std::uint64_t kSmallUpdateBytes = 64U << 10;
-
-  // Makes the folders where they are missing. `uploads`: the same disk for the files of the spool, where they shall be
-  // made in another way (recycled_files.h). Both must outlive the store. Throws Corrupt, naming what is damaged, and
-  // Unavailable.
+  // Makes the folders where they are missing. `uploads`: the same disk for large files that come and go, those of the
+  // spool and saved models, where they shall be made in another way (recycled_files.h). Both must outlive the store.
+  // Throws Corrupt, naming what is damaged, and Unavailable.
   RunStore(Files& files, Path folder, StoreOptions options, Files* uploads = nullptr);
 
   // What was there at the start; as it was then.
@@ -113,6 +115,7 @@ class RunStore {
   Path make_folder(const Path& folder) const;
   void note(std::uint64_t round, const UpdateAccepted& accepted);
   std::uint64_t last_covered() const;
+  void keep_only(const Path& folder, const std::function<bool(const std::string& name)>& keep);
 
   Files& files_;
   Files& uploads_;
@@ -127,6 +130,7 @@ class RunStore {
   std::uint64_t open_ = 0;  // round, 0 = none
   Digest link_;             // of the round that ended last
   std::optional<std::uint64_t> state_round_;
+  std::set<Digest> saved_edges_;                         // by this object, with the models saved last
   std::map<std::uint64_t, std::uint64_t> update_bytes_;  // by round
   Counted counted_;
 };

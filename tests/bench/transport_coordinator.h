@@ -32,6 +32,8 @@ class BenchedCoordinator {
   // One for each participant; they name where it listens. REQUIRES: await_listening().
   std::vector<net::Bundle> bundles() const;
   pid_t process() const { return children_.process("coordinator"); }
+  // Where its run and its log (file "log") lie.
+  const Path& folder() const { return folder_; }
 
   // Waits for its end; its peak resident set, in bytes. Throws Unavailable when it failed.
   std::uint64_t await_end();

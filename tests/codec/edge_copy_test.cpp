@@ -86,6 +86,20 @@ TEST(EdgeCopy, AskedForTheBlobAloneItIsTheSameBlobAndTheSameResidual) {
   }
 }
 
+TEST(EdgeCopy, TheSameBlobComesInMemoryThatIsGiven) {
+  const ParameterSet master = gaussian(many_shapes());
+  for (const EdgePlan& plan : plans()) {
+    SCOPED_TRACE(text_of(plan));
+    const Bytes blob = encode_edge_copy(master, {}, plan).blob;
+    Bytes memory(2 * blob.size() + 1000, std::byte{7});
+    const std::byte* place = memory.data();
+    const EdgeCopy copy = encode_edge_copy(master, {}, plan, std::move(memory));
+    EXPECT_EQ(copy.blob, blob);
+    EXPECT_EQ(copy.blob.data(), place);
+    EXPECT_EQ(encode_edge_copy(master, {}, plan, Bytes(10)).blob, blob);
+  }
+}
+
 TEST(EdgeCopy, TheSameBitsOnAnyNumberOfThreads) {
   const ParameterSet master = gaussian(many_shapes());
   for (EdgePlan plan : plans()) {

@@ -225,6 +225,25 @@ TEST_P(KernelsTest, PackingAndExpandingAreInverse) {
   });
 }
 
+TEST_P(KernelsTest, IntegersAreTakenApartByTheirBaseTheSame) {
+  for_lengths(kMaxLength, [&](std::size_t n, std::size_t shift) {
+    Unaligned<std::int8_t> base(n, shift), q(n, shift);
+    const std::uint64_t density = random_.below(5);
+    const auto any = [&] {
+      return static_cast<std::int8_t>(random_.below(4) < density ? static_cast<int>(random_.below(255)) - 127 : 0);
+    };
+    for (std::int8_t& b : base) b = any();
+    for (std::int8_t& v : q) v = any();
+    Unaligned<std::int8_t> was_zero(n + kSlack, shift), expected_zero(n + kSlack, 0);
+    Unaligned<std::int8_t> changes(n + kSlack, shift), expected(n + kSlack, 0);
+    const std::size_t zeros = fast().take_apart(base.data(), q.data(), n, was_zero.data(), changes.data());
+    ASSERT_EQ(zeros, plain().take_apart(base.data(), q.data(), n, expected_zero.data(), expected.data()));
+    ASSERT_EQ(zeros, static_cast<std::size_t>(std::count(base.begin(), base.end(), std::int8_t{0})));
+    ASSERT_TRUE(std::equal(was_zero.data(), was_zero.data() + zeros, expected_zero.data())) << n;
+    ASSERT_TRUE(std::equal(changes.data(), changes.data() + (n - zeros), expected.data())) << n;
+  });
+}
+
 TEST_P(KernelsTest, OneBadSymbolAnywhereIsSeen) {
   for_lengths(300, [&](std::size_t n, std::size_t shift) {
     Unaligned<std::uint8_t> symbols(n, shift);

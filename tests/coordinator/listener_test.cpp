@@ -2,7 +2,11 @@
 #include "coordinator/listener.h"
 
 #include <filesystem>
+#include <iostream>
+#include <map>
 
+#include <asio/redirect_error.hpp>
+#include <asio/use_awaitable.hpp>
 #include <gmock/gmock.h>
 #include <unistd.h>
 
@@ -20,6 +24,48 @@ using testing::HasSubstr;
 class Silent final : public Observer {
  public:
   void round_finished(const RoundRecord& /*record*/) override {}
+  void peer_refused(const std::string& kind) override { ++refused[kind]; }
+  std::map<std::string, int> refused;
+};
+
+constexpr std::int64_t kDay = 24 * 60 * 60;  // in seconds
+
+// A certificate that must not open the door.
+struct BadCertificate {
+  std::string name;
+  std::string words;  // of the refusal, as the participant hears it
+  net::CertificateRole role = net::CertificateRole::Participant;
+  std::string subject = "alice";
+  std::int64_t from = -kDay, to = 100 * kDay;  // seconds from now
+  enum class Issuer { Ours, Another, Itself } issuer = Issuer::Ours;
+};
+
+const std::vector<BadCertificate>& bad_certificates() {
+  using enum BadCertificate::Issuer;
+  using enum net::CertificateRole;
+  static const std::vector<BadCertificate> all = {
+      {"Expired", "certificate expired or not yet valid", Participant, "alice", -kDay, -30},
+      {"Early", "certificate expired or not yet valid", Participant, "alice", kDay, 100 * kDay},
+      {"OfAnotherAuthority", "not issued by this federation's authority", Participant, "alice", -kDay, 100 * kDay,
+       Another},
+      {"SelfSigned", "not issued by this federation's authority", Participant, "alice", -kDay, 100 * kDay, Itself},
+      {"OfACoordinator", "wrong role", Coordinator, "alice"},
+      {"OfNobodyEnrolled", "not enrolled", Participant, "mallory"},
+      {"NotTheOneEnrolled", "not enrolled", Participant, "alice"},
+  };
+  return all;
+}
+
+// Another date; time as it is.
+class AnotherDay final : public Clock {
+ public:
+  explicit AnotherDay(std::int64_t later) : later_(later) {}
+  TimePoint now() const override { return system_.now(); }
+  std::int64_t unix_seconds() const override { return system_.unix_seconds() + later_; }
+
+ private:
+  SystemClock system_;
+  std::int64_t later_;  // seconds
 };
 
 class ListenerTest : public testing::Test {
@@ -53,6 +99,7 @@ class ListenerTest : public testing::Test {
     server_ = std::make_unique<Server>(*runtime_, *store_, settings_, graph_, nullptr, observer_);
     ListenOptions options;
     options.host = "127.0.0.1";
+    options.limits = settings_.limits;
     listener_ = std::make_unique<Listener>(*runtime_, *server_, coordinator_credentials(folder_, clock_), *enrollment_,
                                            options);
     const std::string address = listener_->address();
@@ -87,7 +134,66 @@ class ListenerTest : public testing::Test {
   }
   TimePoint soon() const { return clock_.now() + std::chrono::seconds(20); }
 
+  // What the participant shows: believed by itself, on a day when it is valid.
+  std::shared_ptr<const net::Credentials> made(const BadCertificate& bad) {
+    const std::int64_t now = clock_.unix_seconds();
+    const net::Validity validity{now + bad.from, now + bad.to};
+    const std::string own = read_text_file(folder_ / "authority.crt");
+    net::IssuedCertificate authority{read_text_file(folder_ / "authority.key"), own, ""};
+    if (bad.issuer != BadCertificate::Issuer::Ours)
+      authority = net::make_authority("orchard", {now - 1000 * kDay, now + 1000 * kDay});
+    const net::IssuedCertificate shown = bad.issuer == BadCertificate::Issuer::Itself
+                                             ? authority
+                                             : net::issue(authority, bad.role, bad.subject, {}, validity);
+    const AnotherDay day(bad.to - 60);  // the federation is a few minutes old
+    return net::Credentials::from_pem(shown.key, shown.certificate, authority.certificate, "test", day);
+  }
+
  public:  // the visits, which tests name
+  asio::awaitable<void> shows_bad_certificates(net::Bundle /*of somebody enrolled*/) {
+    int refused = 0;
+    for (const BadCertificate& bad : bad_certificates()) {
+      std::string why;
+      try {
+        const auto own = made(bad);
+        (void)co_await net::connect(*runtime_, "127.0.0.1", port_, own, "coordinator", {}, soon());
+      } catch (const Error& e) {
+        why = e.what();
+      }
+      EXPECT_THAT(why, HasSubstr(bad.words)) << bad.name;
+      // The server has heard of it when the next one comes; the last is waited for.
+      ++refused;
+      const TimePoint patience = soon();
+      while (observer_.refused["not let in"] < refused && clock_.now() < patience)
+        co_await runtime_->sleep_until(clock_.now() + std::chrono::milliseconds(5));
+      EXPECT_EQ(observer_.refused["not let in"], refused) << bad.name;
+      EXPECT_TRUE(server_->connected().empty()) << bad.name;
+    }
+  }
+
+  // The one that is enrolled comes last, when strangers have taken all places.
+  asio::awaitable<void> comes_when_all_places_are_taken(net::Bundle bundle) {
+    std::vector<asio::ip::tcp::socket> strangers;
+    for (int i = 0; i < 12; ++i) {
+      strangers.emplace_back(runtime_->io());
+      co_await strangers.back().async_connect({asio::ip::make_address("127.0.0.1"), port_}, asio::use_awaitable);
+    }
+    const std::string why = co_await refusal(std::move(bundle));
+    EXPECT_EQ(why, "");
+    EXPECT_EQ(observer_.refused["unfinished handshake"], 12 + 1 - 4);
+  }
+
+  asio::awaitable<void> says_nothing(net::Bundle /*of nobody*/) {
+    asio::ip::tcp::socket silent(runtime_->io());
+    co_await silent.async_connect({asio::ip::make_address("127.0.0.1"), port_}, asio::use_awaitable);
+    const TimePoint begun = clock_.now();
+    char heard = 0;
+    asio::error_code over;
+    (void)co_await silent.async_read_some(asio::buffer(&heard, 1), asio::redirect_error(asio::use_awaitable, over));
+    EXPECT_TRUE(over);
+    EXPECT_NEAR(seconds(clock_.now() - begun), settings_.limits.handshake_seconds, 0.3);
+  }
+
   asio::awaitable<void> is_let_in_and_revoked(net::Bundle bundle) {
     const auto channel = co_await connect(bundle);
     const Bytes hello = wire::to_frame(wire::Hello{});
@@ -101,7 +207,9 @@ class ListenerTest : public testing::Test {
     const wire::Message goodbye = co_await next(*channel);
     EXPECT_EQ(std::get<wire::Goodbye>(goodbye).reason, "revoked");
     EXPECT_EQ(std::get<wire::Goodbye>(goodbye).retry_seconds, 0);
-    EXPECT_LT(seconds(clock_.now() - revoked), 1.0);
+    const double took = seconds(clock_.now() - revoked);
+    EXPECT_LT(took, 1.0);
+    std::cout << took << " s from revoke to goodbye\n";
     EXPECT_TRUE(server_->connected().empty());
     const std::string why = co_await refusal(bundle);
     EXPECT_THAT(why, HasSubstr("revoked"));
@@ -166,6 +274,20 @@ TEST_F(ListenerTest, AnOldCertificateDoesNotOpenTheDoorAfterANewEnrolment) {
 
 TEST_F(ListenerTest, WhoIsEnrolledLaterIsLetInWithoutARestart) {
   with_listener(&ListenerTest::is_enrolled_while_the_door_is_open, enroll("alice"));
+}
+
+TEST_F(ListenerTest, NoBadCertificateOpensTheDoorAndEachIsCounted) {
+  with_listener(&ListenerTest::shows_bad_certificates, enroll("alice"));
+}
+
+TEST_F(ListenerTest, WhoCanProveItselfGetsAPlaceThoughStrangersHoldAll) {
+  settings_.limits.unauthenticated = 4;
+  with_listener(&ListenerTest::comes_when_all_places_are_taken, enroll("alice"));
+}
+
+TEST_F(ListenerTest, ASilentConnectionIsClosedInTime) {
+  settings_.limits.handshake_seconds = 0.2;
+  with_listener(&ListenerTest::says_nothing, enroll("alice"));
 }
 
 TEST_F(ListenerTest, APortInUseIsNamed) {

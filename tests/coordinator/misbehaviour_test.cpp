@@ -123,6 +123,26 @@ const std::vector<Misdeed>& misdeeds() {
        [](ScriptedParticipant& mallory, ScriptedUpdate) { mallory.says(wire::Offer{}); }},
       {"ASecondHello", "out of protocol", true,
        [](ScriptedParticipant& mallory, ScriptedUpdate) { mallory.says(wire::Hello{}); }},
+      {"AMessageThatPointsAtItself", "out of protocol", true,
+       [](ScriptedParticipant& mallory, ScriptedUpdate) {
+         // One segment of one word: a struct whose only pointer is its own.
+         ByteWriter frame;
+         for (const std::uint32_t half : {16U, 0U, 1U, 0xFFFFFFFCU, 0x00010000U}) frame.put(half);
+         mallory.sends_raw(frame.take());
+       }},
+      {"AMessageOfAnUnknownKind", "out of protocol", true,
+       [](ScriptedParticipant& mallory, ScriptedUpdate) {
+         // A struct of one word of data, that of the kind, and no pointers.
+         ByteWriter frame;
+         for (const std::uint32_t half : {24U, 0U, 2U, 0U, 1U, 0x0000FFFFU, 0U}) frame.put(half);
+         mallory.sends_raw(frame.take());
+       }},
+      {"AnEmptyFrame", "out of protocol", true,
+       [](ScriptedParticipant& mallory, ScriptedUpdate) {
+         ByteWriter frame;
+         frame.put(0U);
+         mallory.sends_raw(frame.take());
+       }},
       {"Noise", "out of protocol", true,
        [](ScriptedParticipant& mallory, ScriptedUpdate) {
          Bytes noise(4 + 64, std::byte{0xa5});
@@ -274,6 +294,25 @@ TEST_F(SecondTryTest, APeerThatAsksAndNeverReadsIsCutOff) {
   for (std::uint64_t i = 0; i < 20'000 && server_->connected().size() == 3; ++i) mallory.says(wire::Ping{i});
   EXPECT_EQ(server_->connected().size(), 2U);
   EXPECT_LT(seconds(clock_.now().time_since_epoch()), 1);
+}
+
+TEST_F(SecondTryTest, WhoIsSentAwayForTalkingIsKeptOutForAWhile) {
+  settings_.limits.message_burst = 100;
+  start({"alice", "bob", "mallory"});
+  ScriptedParticipant& mallory = participant("mallory");
+  mallory.expects<wire::Offer>();
+  for (std::uint64_t i = 0; i < 200; ++i) mallory.says(wire::Decline{99, "no"});
+  mallory.expects_goodbye("more than 100 messages at once");
+  mallory.loses_its_line();
+  mallory.connects();
+  mallory.says(wire::Hello{});
+  mallory.expects<wire::Welcome>();
+  mallory.expects_goodbye("out of protocol a moment ago");
+  EXPECT_EQ(server_->connected().size(), 2U);
+  mallory.loses_its_line();
+  pass(settings_.limits.expelled_seconds);
+  mallory.joins();
+  EXPECT_EQ(server_->connected().size(), 3U);
 }
 
 }  // namespace

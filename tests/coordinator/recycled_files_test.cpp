@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "common/base/error.h"
+#include "common/base/simulated_disk.h"
 
 namespace tributary::coordinator {
 namespace {
@@ -70,6 +71,17 @@ TEST_F(RecycledFilesTest, NothingOfTheOlderFileIsSeen) {
   EXPECT_EQ(files_->open(folder_ / "next")->size(), 3U);
 }
 
+TEST_F(RecycledFilesTest, AFileComesBackInTheFolderItWasIn) {
+  std::filesystem::create_directories(folder_ / "states");
+  leave("0123456789");
+  write("states/1", "abc").reset();
+  EXPECT_THAT(disk_.list(folder_ / "states"), ElementsAre("1"));
+  EXPECT_THAT(on_disk(), testing::Contains("idle-1"));
+  files_->remove(folder_ / "states" / "1");
+  write("states/2", "x").reset();
+  EXPECT_THAT(on_disk(), testing::AllOf(testing::Contains("idle-1"), testing::Not(testing::Contains("idle-2"))));
+}
+
 TEST_F(RecycledFilesTest, AGapIsZeroesAndNotWhatTheOlderFileHadThere) {
   leave("0123456789");
   const auto file = write("next", "ab");
@@ -125,6 +137,19 @@ TEST_F(RecycledFilesTest, WhatACrashedProcessKeptIsRemovedAndNothingElse) {
 TEST_F(RecycledFilesTest, RemovingWhatIsNotThereDoesNothing) {
   files_->remove(folder_ / "nothing");
   EXPECT_THAT(on_disk(), IsEmpty());
+}
+
+// A simulated machine that has crashed throws something other than an Error.
+TEST(RecycledFilesOnADeadMachine, GoInSilence) {
+  SimulatedDisk disk;
+  RecycledFiles files(disk, "idle");
+  files.create("a")->write_at(0, to_bytes("long"));
+  files.remove("a");
+  const auto again = files.create("a");
+  again->write_at(0, to_bytes("s"));
+  files.create("b")->write_at(0, to_bytes("b"));
+  files.remove("b");
+  disk.crash();
 }
 
 }  // namespace

@@ -396,6 +396,19 @@ TEST_F(ServerTest, ANewerSessionReplacesTheOlder) {
   EXPECT_EQ(record(1).accepted, 2U);
 }
 
+// Greetings may overtake one another: the session that was replaced may be the one that lives.
+TEST_F(ServerTest, WhoseSessionIsReplacedIsToldToComeBack) {
+  start({"alice", "bob"});
+  alice().expects<wire::Offer>();
+  const auto older = alice().line_in_use();
+  alice().joins();
+  settle();
+  ASSERT_FALSE(older->inbox.empty());
+  const auto* goodbye = std::get_if<wire::Goodbye>(&older->inbox.back());
+  ASSERT_NE(goodbye, nullptr);
+  EXPECT_GT(goodbye->retry_seconds, 0);
+}
+
 TEST_F(ServerTest, ASlowReaderHoldsNobodyUpAndIsDropped) {
   graph_ = model::make_zoo_model("mlp:600-700-3", 7);
   settings_.edge.bits = 32;

@@ -1,6 +1,9 @@
 #include "common/data/stream.h"
 
+#include <algorithm>
 #include <cmath>
+#include <span>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -149,6 +152,37 @@ TEST(RunningScaleTest, FeaturesAreScaledByWhatCameSoFar) {
   x = {1e9f, 5};
   scale.add_and_scale(x);
   EXPECT_LE(x[0], 10);
+}
+
+// Against mean and deviation of the last rows, computed anew for each.
+TEST(RunningScaleTest, AWindowScalesByTheLatestExamplesAlone) {
+  constexpr std::size_t kWindow = 5;
+  RunningScale scale(1, kWindow);
+  RandomStream random(1, "window");
+  std::vector<double> all;
+  for (int n = 0; n < 500; ++n) {
+    all.push_back(static_cast<float>(1000 * (n / 100) + random.uniform()));
+    const std::size_t count = std::min(all.size(), kWindow);
+    const std::span latest = std::span(all).last(count);
+    double mean = 0, spread = 0;
+    for (const double value : latest) mean += value / static_cast<double>(count);
+    for (const double value : latest) spread += (value - mean) * (value - mean) / static_cast<double>(count);
+    std::vector<float> x{static_cast<float>(all.back())};
+    scale.add_and_scale(x);
+    EXPECT_NEAR(x[0], n == 0 ? 0 : (all.back() - mean) / std::sqrt(spread), 1e-4) << n;
+  }
+}
+
+TEST(RunningScaleTest, AFeatureThatStandsStillForAWindowBecomesZero) {
+  RunningScale scale(1, 7);
+  std::vector<float> x;
+  for (int n = 0; n < 100; ++n) {
+    x = {n < 50 ? 0.1f * static_cast<float>(n % 3) : 0.3f};
+    scale.add_and_scale(x);
+    if (n >= 57) {
+      EXPECT_EQ(x[0], 0) << n;
+    }
+  }
 }
 
 }  // namespace

@@ -42,6 +42,37 @@ TEST_F(AwareTraining, GivesAnIntegerModelThatKnowsTheClasses) {
   }
 }
 
+TEST_F(AwareTraining, LearnsRangesThatWereFarTooWide) {
+  // An example of huge values stretches the calibrated ranges: most of the 256 levels stand for what never comes.
+  std::vector<float> features(121 * 6, 300), labels(121);
+  examples_.dataset->read(examples_.indices, std::span(features).first(720), std::span(labels).first(120));
+  const auto stretched = data::whole(data::in_memory({6}, features, labels, 3));
+  AwarePlan learnt = plan(8, 12);
+  learnt.ranges = AwarePlan::Ranges::Learnt;
+  learnt.training.training.clip_norm = 1;
+  const auto step = [](const model::Graph& made) { return made.initializers.at("x_scale").as<float>()[0]; };
+  const auto ranges = calibrate(graph_, stretched, quantized_values(graph_), {});
+  const model::Graph made = train_aware(graph_, stretched, learnt, clock_);
+  EXPECT_LT(step(made), step(quantize_static(graph_, ranges)));
+}
+
+TEST_F(AwareTraining, WithLearntRangesGivesAnIntegerModelOfTheSameForm) {
+  AwarePlan learnt = plan(4, 6);
+  learnt.ranges = AwarePlan::Ranges::Learnt;
+  std::uint32_t epochs = 0;
+  TrainingWatch watch;
+  watch.epoch_done = [&](const EpochDone&, const model::ParameterSet& now) {
+    EXPECT_EQ(now.layout().digest(), graph_.layout()->digest());
+    ++epochs;
+  };
+  const model::Graph made = train_aware(graph_, examples_, learnt, clock_, watch);
+  const model::Graph averaged = train_aware(graph_, examples_, plan(4, 1), clock_);
+  EXPECT_EQ(epochs, 6U);
+  ASSERT_EQ(made.nodes.size(), averaged.nodes.size());
+  for (std::size_t i = 0; i < made.nodes.size(); ++i) EXPECT_EQ(made.nodes[i].op, averaged.nodes[i].op);
+  EXPECT_GE(accuracy(made), 0.95);
+}
+
 TEST_F(AwareTraining, OpensInOnnxRuntimeWithTheSameAnswers) {
   if (const std::string reason = learn::testing::why_no_ort(); !reason.empty()) GTEST_SKIP() << reason;
   const model::Graph made = train_aware(graph_, examples_, plan(4, 4), clock_);

@@ -1,67 +1,18 @@
 // tributary-model as its users meet it: a process, its output and its exit code.
 
-#include <cstdio>
-#include <filesystem>
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
-#include <sys/wait.h>
-
 #include "common/model/zoo.h"
+#include "tests/edge/model_process.h"
 
 namespace tributary::edge {
 namespace {
 
 using ::testing::AllOf;
-using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-struct Outcome {
-  int exit_code = -1;
-  std::string output;  // standard output and standard error
-};
+using testing::Outcome;
 
-class ModelProgram : public ::testing::Test {
- protected:
-  void SetUp() override {
-    folder_ = Path(::testing::TempDir()) / ("model_program_" + std::to_string(getpid()));
-    std::filesystem::create_directories(folder_);
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
-  // REQUIRES: arguments without quotes.
-  Outcome run(const std::string& arguments) {
-    const std::string command = "cd '" + folder_.string() + "' && '" TRIBUTARY_MODEL_PROGRAM "' " + arguments + " 2>&1";
-    Outcome outcome;
-    FILE* pipe = popen(command.c_str(), "r");
-    if (pipe == nullptr) return outcome;
-    for (int c = std::fgetc(pipe); c != EOF; c = std::fgetc(pipe)) outcome.output += static_cast<char>(c);
-    outcome.exit_code = WEXITSTATUS(pclose(pipe));
-    return outcome;
-  }
-
-  // A separable problem of two features and two classes.
-  void write_examples(const std::string& name) {
-    std::string text = "a,b,class\n";
-    for (int i = 0; i < 40; ++i) {
-      const double shift = i % 2 == 0 ? 1 : -1;
-      text += std::to_string(shift + 0.02 * i) + "," + std::to_string(0.01 * i - shift) + "," + std::to_string(i % 2) +
-              "\n";
-    }
-    write_text_file(folder_ / name, text);
-  }
-
-  void expect_one_line(const std::string& arguments, const std::string& part) {
-    const Outcome outcome = run(arguments);
-    EXPECT_NE(outcome.exit_code, 0) << arguments;
-    EXPECT_THAT(outcome.output, AllOf(StartsWith("tributary-model: "), HasSubstr(part), EndsWith("\n"))) << arguments;
-    EXPECT_EQ(std::count(outcome.output.begin(), outcome.output.end(), '\n'), 1) << outcome.output;
-  }
-
-  Path folder_;
-};
+class ModelProgram : public testing::ModelProcess {};
 
 TEST_F(ModelProgram, AddsTheEnsembleOverTheExitsOfAnExport) {
   auto graph = model::make_zoo_model("odl:6-10x3-2", 1);
@@ -154,6 +105,37 @@ TEST_F(ModelProgram, DistilsATeacherIntoAStudent) {
   EXPECT_EQ(made.exit_code, 0) << made.output;
   EXPECT_GE(nlohmann::json::parse(run("evaluate student.onnx --json" + data).output).at("accuracy"), 0.9);
   expect_one_line("distil teacher.onnx mlp:2-4-2 --out s.onnx --feature.teacher=relu1.out" + data, "in pairs");
+}
+
+TEST_F(ModelProgram, LetsSimilarLayersShare) {
+  write_examples("points.csv");
+  const std::string data = " --data.format=csv --data.file=points.csv";
+  ASSERT_EQ(run("train resmlp:2-8x3-2 --out deep.onnx --training.batch_size=4" + data).exit_code, 0);
+  const Outcome made = run("share deep.onnx --out shared.onnx --pairs=2 --training.epochs=3" + data);
+  EXPECT_EQ(made.exit_code, 0) << made.output;
+  EXPECT_THAT(made.output, AllOf(HasSubstr("shared by"), HasSubstr("3/3"), HasSubstr("2 sets of weights fewer")));
+  EXPECT_GE(nlohmann::json::parse(run("evaluate shared.onnx --json" + data).output).at("accuracy"), 0.9);
+  EXPECT_EQ(run("share deep.onnx --out shared.onnx --pairs=1 --similarity=cosine").exit_code, 0);
+  expect_one_line("share deep.onnx --out shared.onnx --pairs=3" + data, "has 2 pairs of layers of one shape");
+  expect_one_line("share deep.onnx --out shared.onnx", "no examples: give data.images");
+}
+
+TEST_F(ModelProgram, SearchesASmallerModelWithinALimit) {
+  write_examples("points.csv");
+  const std::string data = " --data.format=csv --data.file=points.csv";
+  ASSERT_EQ(run("train mlp:2-32-2 --out big.onnx --training.batch_size=4" + data).exit_code, 0);
+  const std::string search = "optimize big.onnx --out small.onnx --keeps=1,0.5 --training.batch_size=4" + data;
+  const Outcome made = run(search + " --max-accuracy-drop 100 --html search.html");
+  EXPECT_EQ(made.exit_code, 0) << made.output;
+  EXPECT_THAT(made.output, AllOf(HasSubstr("Pareto front:"), HasSubstr("chosen"), HasSubstr("small.onnx: ")));
+  EXPECT_THAT(read_text_file(folder_ / "search.html"), HasSubstr("Smaller forms of big.onnx"));
+  const Outcome json = run(search + " --target-bytes 900 --json");
+  EXPECT_EQ(json.exit_code, 0) << json.output;
+  EXPECT_TRUE(nlohmann::json::parse(json.output).contains("candidates"));
+  EXPECT_LE(std::filesystem::file_size(folder_ / "small.onnx"), 900U);
+  expect_one_line(search, "needs one limit: --target-bytes N or --max-accuracy-drop POINTS");
+  expect_one_line(search + " --max-accuracy-drop 1 --forms=statik", "did you mean 'static'?");
+  EXPECT_THAT(run(search + " --target-bytes 10").output, HasSubstr("no model has at most 10 bytes"));
 }
 
 TEST_F(ModelProgram, ComparesModelsAndWritesAPage) {

@@ -98,7 +98,8 @@ TEST_F(StreamLearnerTest, TheLastLabelHelpsWhereLabelsStay) {
 
 TEST_F(StreamLearnerTest, ALearnerGoesOnWithItsStateAsIfItHadNotStopped) {
   for (const StreamPlan& plan :
-       {StreamPlan{.drift_memory = 0}, StreamPlan{.batch_size = 3, .label_delay = 7, .drift_memory = 0}}) {
+       {StreamPlan{.drift_memory = 0}, StreamPlan{.batch_size = 3, .label_delay = 7, .drift_memory = 0},
+        StreamPlan{.scale_window = 20, .drift_memory = 0}}) {
     start("sea", "odl:3-10x3-2", plan);
     see(500);
     const Bytes state = learner->save();
@@ -127,6 +128,10 @@ TEST_F(StreamLearnerTest, AStateThatIsDamagedOrAnothersIsRefused) {
     EXPECT_THROW(learner->load(ByteSpan(state).first(length)), Error) << length;
   start("hyperplane", "odl:10-10x3-2");
   EXPECT_THROW(learner->load(state), Error);
+  for (const std::uint32_t window : {7u, 200u}) {
+    start("sea", "odl:3-10x3-2", {.scale_window = window});
+    EXPECT_THROW(learner->load(state), Error) << window;
+  }
 }
 
 TEST_F(StreamLearnerTest, AModelWithTooFewOutputsIsRefused) {

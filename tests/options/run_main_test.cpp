@@ -64,5 +64,38 @@ TEST(RunMain, OutputThatCouldNotBeWrittenIsAFailure) {
   EXPECT_EQ(ending.said, "fleet: cannot write to standard output\n");
 }
 
+class ProgramOfCommands : public ::testing::Test {
+ protected:
+  int run(const std::vector<std::string>& words) {
+    return run_command("fleet", "sails",
+                       {{.name = "sail", .summary = "goes out"}, {.name = "moor", .summary = "comes in"}}, words,
+                       [this](std::size_t which, const std::vector<std::string>& rest) {
+                         ran_ = std::to_string(which) + (rest.empty() ? "" : " " + rest.front());
+                         return 7;
+                       });
+  }
+  std::string ran_;
+};
+
+TEST_F(ProgramOfCommands, TheFirstWordChoosesAndTheRestIsItsOwn) {
+  EXPECT_EQ(run({"moor", "--help"}), 7);
+  EXPECT_EQ(ran_, "1 --help");
+}
+
+TEST_F(ProgramOfCommands, WithoutACommandItSaysWhichThereAre) {
+  ::testing::internal::CaptureStderr();
+  EXPECT_EQ(run({}), 2);
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(), ::testing::HasSubstr("moor"));
+  ::testing::internal::CaptureStdout();
+  EXPECT_EQ(run({"--help"}), 0);
+  EXPECT_THAT(::testing::internal::GetCapturedStdout(), ::testing::HasSubstr("comes in"));
+  EXPECT_EQ(ran_, "");
+}
+
+TEST_F(ProgramOfCommands, AnUnknownCommandNamesTheNearest) {
+  EXPECT_THAT(ending_of([&] { return run({"mour"}); }).said, ::testing::HasSubstr("did you mean moor?"));
+  EXPECT_THAT(ending_of([&] { return run({"sinking"}); }).said, ::testing::HasSubstr("see fleet --help"));
+}
+
 }  // namespace
 }  // namespace tributary::options

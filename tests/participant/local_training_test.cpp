@@ -21,10 +21,11 @@ class LocalTrainingTest : public ::testing::Test {
     task.encoding = codec::UpdateEncoding::parse(offer.encoding);
     return task;
   }
-  Learnt learn(const TrainingTask& task, std::vector<float> residual = {}, const std::function<bool()>& stop = {}) {
+  Learnt learn(const TrainingTask& task, const std::vector<float>& residual = {},
+               const std::function<bool()>& stop = {}) {
     auto loan = workshop.borrow(sha256(published.skeleton), published.skeleton, {});
     return train_locally(loan.bench(), sha256(published.edge.blob), std::make_shared<const Bytes>(published.edge.blob),
-                         some_examples(), task, std::move(residual), clock, stop);
+                         some_examples(), task, residual, clock, stop);
   }
 
   Publication published{"mlp:4-8-2"};

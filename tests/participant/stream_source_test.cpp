@@ -2,7 +2,10 @@
 
 #include "participant/stream_source.h"
 
+#include <algorithm>
+#include <cmath>
 #include <filesystem>
+#include <iterator>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -144,6 +147,24 @@ TEST_F(StreamSourceTest, ALaterRunGoesOnBehindWhatWasAccepted) {
   reopen(rounds(2));
   EXPECT_THAT(learn(), ElementsAre(2, 3));
   EXPECT_THAT(learn(), ElementsAre(4, 5));
+}
+
+TEST_F(StreamSourceTest, TheScaleIsThatOfItsWindowAfterARestartToo) {
+  StreamRounds scaled = rounds(3);
+  scaled.standardize = true;
+  scaled.scale_window = 4;
+  there = 12;
+  std::vector<float> whole, parts;
+  open(scaled);
+  while (whole.size() < 12) std::ranges::copy(learn(), std::back_inserter(whole));
+  while (parts.size() < 12) {
+    reopen(scaled);
+    std::ranges::copy(learn(), std::back_inserter(parts));
+  }
+  EXPECT_EQ(parts, whole);
+  EXPECT_FLOAT_EQ(whole[11], 1.5f / std::sqrt(1.25f)) << "11 among 8 to 11";
+  scaled.scale_window = 5;
+  EXPECT_THROW(reopen(scaled), Error);
 }
 
 TEST_F(StreamSourceTest, ADamagedStateIsNotGuessedAt) {

@@ -48,6 +48,35 @@ TEST_F(InspectionTest, AWholeStoreIsToldAsItIs) {
   EXPECT_EQ(it.updates_checked, 4U) << "those of rounds 1 and 2 are in the models saved";
 }
 
+TEST_F(InspectionTest, UpdatesOfAnAbortedRoundMayBeGone) {
+  SimulatedDisk disk;
+  ScriptedRun run(disk, /*keep_rounds=*/0);
+  run.open();
+  run.begin();
+  run.open_round(1);
+  run.add("bob", 1, false);
+  RoundEnded aborted = ScriptedRun::ended(1);
+  aborted.published = false;
+  run.store().end_round(aborted);
+  EXPECT_THAT(disk.list("store/spool"), IsEmpty());
+  EXPECT_THAT(inspect(disk, "store").damage, IsEmpty());
+}
+
+// Files of the spool are written over: a crash may leave the old name with the new bytes.
+TEST_F(InspectionTest, WhatIsLeftOfAnUpdateThatNothingNeedsIsNotedAndNoDamage) {
+  SimulatedDisk disk;
+  ScriptedRun run(disk);
+  run.open();
+  run.begin();
+  run.whole_round(1);
+  run.save_models(1);
+  disk.create(run.store().spool() / run.store().round(1).accepted[1].file)->write_at(0, to_bytes("of another"));
+  const Inspection it = inspect(disk, "store");
+  EXPECT_THAT(it.damage, IsEmpty());
+  ASSERT_THAT(it.notes, SizeIs(1));
+  EXPECT_THAT(it.notes[0], HasSubstr("not needed any more"));
+}
+
 TEST_F(InspectionTest, WhereThereIsNoStoreItSaysSo) {
   EXPECT_THROW(inspect(disk_, "elsewhere"), Error);
 }

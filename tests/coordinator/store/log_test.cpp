@@ -66,6 +66,17 @@ TEST_F(LogTest, IsDurableWhenItHasReturned) {
   EXPECT_THAT(reopen(), ElementsAre("a", "b"));
 }
 
+TEST_F(LogTest, WhatOpeningItHasReadIsDurableEvenIfTheAppendWasNot) {
+  create({"a"});
+  disk_.sync_directory("d");
+  disk_.fail_at(disk_.operations() + 1);  // written, not synced
+  EXPECT_THROW(append({"b"}), Error);
+  EXPECT_THAT(reopen(), ElementsAre("a", "b"));
+  RandomStream random(1, "power");
+  disk_.restart(Loss::Everything, random);
+  EXPECT_THAT(reopen(), ElementsAre("a", "b"));
+}
+
 TEST_F(LogTest, ThatWasNeverThereIsNone) {
   EXPECT_THAT(reopen(), IsEmpty());
   EXPECT_FALSE(log_);

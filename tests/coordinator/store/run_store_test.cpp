@@ -5,6 +5,7 @@
 #include "scripted_run.h"
 
 #include "common/base/error.h"
+#include "coordinator/store/inspection.h"
 
 namespace tributary::coordinator::store {
 namespace {
@@ -158,6 +159,82 @@ TEST_F(RunStoreTest, AFailedOperationIsTold) {
   }
 }
 
+// A start reads what a killed process has left in the system's memory, and acts upon it: so it is made durable first.
+TEST_F(RunStoreTest, WhatAStartHasFoundIsThereAlsoWhenThePowerIsCutThen) {
+  const auto script = [&] {
+    run_.open();
+    run_.begin();
+    run_.whole_round(1);
+    run_.save_models(1, "edge 1");
+    run_.open_round(2);
+    run_.add("alice", 2, true);
+    run_.add("bob", 2, false);
+  };
+  const auto found = [&](const RunStore& store) {
+    std::vector<std::string> all;
+    for (const PastRound& each : store.history().rounds) all.push_back(each.record);
+    if (store.unfinished()) all.push_back("opened");
+    if (store.unfinished()) all.insert(all.end(), {std::to_string(store.unfinished()->accepted.size())});
+    return all;
+  };
+  script();
+  const std::uint64_t operations = disk_.operations();
+  for (const bool fails : {false, true}) {
+    for (std::uint64_t at = 0; at < operations; ++at) {
+      run_.close();
+      disk_ = SimulatedDisk();
+      if (fails)
+        disk_.fail_at(at);
+      else
+        disk_.crash_at(at);
+      EXPECT_ANY_THROW(script());
+      const auto first = found(reopen(Loss::Nothing));
+      if (!rounds_with_log(disk_, "store").empty() && run_.store().history().last_round() == 1)
+        run_.save_models(1, "edge 1");
+      ASSERT_EQ(found(reopen(Loss::Everything)), first) << (fails ? "failure" : "crash") << " at " << at;
+      ASSERT_THAT(inspect(disk_, "store").damage, IsEmpty()) << (fails ? "failure" : "crash") << " at " << at;
+    }
+  }
+}
+
+// Nothing is removed because of a state before that is durable, whoever wrote it.
+TEST_F(RunStoreTest, AStateWhoseSyncFailedIsMadeDurableByTheNextStart) {
+  begin();
+  run_.whole_round(1);
+  const std::uint64_t begun = disk_.operations();
+  run_.save_models(1);
+  const std::uint64_t operations = disk_.operations() - begun;
+  for (std::uint64_t at = 0; at < operations; ++at) {
+    run_.close();
+    disk_ = SimulatedDisk();
+    begin();
+    run_.whole_round(1);
+    disk_.fail_at(disk_.operations() + at);
+    EXPECT_ANY_THROW(run_.save_models(1));
+    reopen(Loss::Nothing);
+    run_.whole_round(2);
+    run_.whole_round(3);
+    reopen(Loss::Everything);
+    ASSERT_THAT(inspect(disk_, "store").damage, IsEmpty()) << "failure at " << at;
+  }
+}
+
+TEST_F(RunStoreTest, EveryStateThatACrashLeavesHasItsEdgeCopies) {
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+    run_.close();
+    disk_ = SimulatedDisk();
+    begin();
+    run_.whole_round(1);
+    run_.save_models(1, "edge 1");
+    run_.whole_round(2);
+    run_.save_models(2, "edge 2");
+    run_.close();
+    RandomStream random(seed, "power");
+    disk_.restart(Loss::Torn, random);
+    ASSERT_THAT(inspect(disk_, "store").damage, IsEmpty()) << seed;
+  }
+}
+
 TEST_F(RunStoreTest, WhatNothingNeedsAnyMoreGoes) {
   begin();
   for (std::uint64_t round = 1; round <= 4; ++round) run_.whole_round(round);
@@ -206,6 +283,22 @@ TEST_F(RunStoreTest, AHistoryThatIsMissingOrShortenedIsNamed) {
   }
   disk_.remove("store/history");
   EXPECT_THAT(failure_of_opening(), HasSubstr("store/history: missing"));
+}
+
+TEST_F(RunStoreTest, ARecordBeforeTheFirstRoundIsCorrupt) {
+  History history;
+  const auto taken = [&](const Record& record) {
+    try {
+      take(history, to_entry(record), "history");
+    } catch (const Error& e) {
+      EXPECT_EQ(e.kind(), Error::Kind::Corrupt);
+      return std::string(e.what());
+    }
+    return std::string();
+  };
+  EXPECT_THAT(taken(RoundRecorded{0, "{}"}), HasSubstr("out of place"));
+  EXPECT_THAT(taken(RunBegun{}), IsEmpty());
+  EXPECT_THAT(taken(RoundRecorded{0, "{}"}), HasSubstr("out of place"));
 }
 
 TEST_F(RunStoreTest, AMissingOrChangedUpdateIsNamedWithItsParticipant) {

@@ -52,7 +52,7 @@ class ScriptedRun {
   static Bytes update(const std::string& participant, std::uint64_t round, bool small) {
     const std::string piece = participant + std::to_string(round) + ";";
     std::string text = piece;
-    while (!small && text.size() <= RunStore::kSmallUpdateBytes) text += piece;
+    while (!small && text.size() <= StoreOptions().small_update_bytes) text += piece;
     return to_bytes(text);
   }
   UpdateAccepted accepted(const std::string& participant, std::uint64_t round, bool small) {
@@ -89,14 +89,14 @@ class ScriptedRun {
     store().end_round(ended(round));
     store().record_round({round, R"({"round":)" + std::to_string(round) + R"(,"evaluated":true})"});
   }
-  void save_models(std::uint64_t round) {
-    const Bytes edge = to_bytes("edge");
+  void save_models(std::uint64_t round, const std::string& edge_text = "edge") {
+    const Bytes edge = to_bytes(edge_text);
     const std::vector<float> values = {1, 2, static_cast<float>(round)};
     ModelStateView state;
     state.round = round;
     state.edges = {sha256(edge)};
     state.global = values;
-    store().save_models(state, {{sha256(edge), [&] { return edge; }}});
+    store().save_models(state, {{sha256(edge), std::make_shared<const Bytes>(edge)}});
     store().models_saved(state);
   }
 
