@@ -9,6 +9,8 @@ install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} 
 install(FILES ${PROJECT_SOURCE_DIR}/docs/operating.md ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/CHANGELOG.md
         DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT programs)
 install(DIRECTORY ${packaging}/kubernetes DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples COMPONENT programs)
+file(GLOB scenarios ${PROJECT_SOURCE_DIR}/simulations/*.conf)
+install(FILES ${scenarios} DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples/simulations COMPONENT programs)
 install(FILES ${packaging}/Containerfile DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples COMPONENT programs)
 # Absolute places: only in the package, never where `cmake --install` is asked to go.
 install(FILES ${packaging}/systemd/tributary-coordinator.service ${packaging}/systemd/tributary-participant.service
