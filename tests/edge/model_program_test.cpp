@@ -173,7 +173,7 @@ TEST_F(ModelProgram, RefusesFilesThatAreNoModels) {
 }
 
 TEST_F(ModelProgram, SaysWhatIsWrongInOneLine) {
-  expect_one_line("inspekt x.onnx", "did you mean 'inspect'?");
+  expect_one_line("inspekt x.onnx", "did you mean inspect?");
   expect_one_line("new 2n --out x.onnx", "did you mean '2nn'?");
   expect_one_line("new 2nn", "--out FILE");
   expect_one_line("new 2nn --seed many --out x.onnx", "--seed takes a whole number from 0 up, not 'many'");

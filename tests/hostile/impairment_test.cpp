@@ -24,6 +24,8 @@ struct Road {
   std::string name;
   Impairment impairment;
   bool has_incidents = true;
+
+  friend void PrintTo(const Road& road, std::ostream* out) { *out << road.name; }
 };
 
 // A participant's round is about 30 KiB each way.
